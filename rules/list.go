@@ -1,0 +1,55 @@
+package rules
+
+import "strings"
+
+// A list is an ordered list of patterns: the last one that matches decides,
+// "!" takes away. A list of "!" only means "everything but these".
+type list struct {
+	entries []entry
+	// negative says that every entry is a "!".
+	negative bool
+	// fold says that values are compared without regard to case.
+	fold bool
+}
+
+type entry struct {
+	pattern
+	text   string // as written, "!" included
+	negate bool
+	at     Pos
+}
+
+// ask says whether the value is in the list, and which entry decided; none did
+// where nothing matched.
+func (l *list) ask(v value) (bool, *entry) {
+	for i := len(l.entries) - 1; i >= 0; i-- {
+		if e := &l.entries[i]; e.match(v) {
+			return !e.negate, e
+		}
+	}
+	return l.negative, nil
+}
+
+// value prepares a string for ask.
+func (l *list) value(s string) value {
+	if l.fold {
+		s = strings.ToLower(s)
+	}
+	return newValue(s)
+}
+
+// newEntry compiles one entry of a list. Errors are *patternError.
+func newEntry(text string, at Pos, fold, rooted bool) (entry, error) {
+	e := entry{text: text, at: at}
+	src, negated := strings.CutPrefix(text, "!")
+	e.negate = negated
+	if strings.HasPrefix(src, "$") {
+		return e, badPattern("names the unknown set "+src, `write \$ for a literal dollar sign`)
+	}
+	if fold {
+		src = strings.ToLower(src)
+	}
+	var err error
+	e.pattern, err = compilePattern(src, rooted)
+	return e, err
+}
