@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // A Build is one build that a push calls for, with all values rendered.
@@ -26,15 +25,15 @@ type Build struct {
 	Variables  map[string]string `json:"variables,omitzero"`
 
 	// Dynamic says that part of Job came from the push.
-	Dynamic      bool          `json:"dynamic,omitzero"`
-	Delay        time.Duration `json:"delay,omitzero,format:units"`
-	Scan         bool          `json:"scan,omitzero"`
-	Branch       string        `json:"branch,omitzero"` // VCS branch of the plan branch; empty: the plan
-	CreateBranch bool          `json:"create_branch,omitzero"`
-	Stage        string        `json:"stage,omitzero"`
-	AllStages    bool          `json:"all_stages,omitzero"`
-	Revision     string        `json:"revision,omitzero"`
-	NoFollow     bool          `json:"no_follow,omitzero"`
+	Dynamic      bool   `json:"dynamic,omitzero"`
+	DelaySeconds int64  `json:"delay_seconds,omitzero"` // Jenkins' quiet period
+	Scan         bool   `json:"scan,omitzero"`
+	Branch       string `json:"branch,omitzero"` // VCS branch of the plan branch; empty: the plan
+	CreateBranch bool   `json:"create_branch,omitzero"`
+	Stage        string `json:"stage,omitzero"`
+	AllStages    bool   `json:"all_stages,omitzero"`
+	Revision     string `json:"revision,omitzero"`
+	NoFollow     bool   `json:"no_follow,omitzero"`
 
 	// Error says why the build cannot be started; it is dead from the
 	// beginning, and no other is.
@@ -99,7 +98,7 @@ var planKey = regexp.MustCompile(`^[A-Z][A-Z0-9]*-[A-Z][A-Z0-9]*$`)
 func (st *start) render(r *rule, p *Push, data templateData) Build {
 	b := Build{
 		Rules: []string{r.name}, Server: st.server, NoFollow: st.noFollow,
-		Delay: st.delay, Scan: st.scan,
+		DelaySeconds: int64(st.delay.Seconds()), Scan: st.scan,
 		CreateBranch: st.createBranch, Stage: st.stage, AllStages: st.allStages,
 	}
 	fail := func(err error) Build {

@@ -96,7 +96,7 @@ rules:
 `)
 	p := push(func(p *Push) { p.Ref = "release/1.2 {{.Commit}}" })
 	want := []Build{
-		{Rules: []string{"api"}, Server: "ci", Job: "shop/release%2F1.2 {{.Commit}}", Dynamic: true, Delay: 5e9,
+		{Rules: []string{"api"}, Server: "ci", Job: "shop/release%2F1.2 {{.Commit}}", Dynamic: true, DelaySeconds: 5,
 			Parameters: map[string]string{"C": "bbbb", "T": "", "D": "docs,src", "Q": "ann ACME"}},
 		{Rules: []string{"api", "same"}, Server: "bamboo", Plan: "SHOP-API", Branch: "release/1.2 {{.Commit}}", Revision: "bbbb",
 			Variables: map[string]string{"b": "release-1-2-commit"}},

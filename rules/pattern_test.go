@@ -166,13 +166,13 @@ func TestPatternAgainstRegexp(t *testing.T) {
 func TestHostilePatterns(t *testing.T) {
 	long := strings.Repeat("a", 4000) + "b"
 	for src, want := range map[string]bool{
-		strings.Repeat("*a", 7) + "*b":             true,
-		strings.Repeat("*a", 6) + "c*b":            false,
-		strings.Repeat("*a*/", 4) + "*z*y":         false,
-		strings.Repeat("**/", 30) + "x":            false,
-		"**/" + strings.Repeat("*a", 7) + "*c/**":  false,
-		strings.Repeat("?", 200) + "**":            true,
-		strings.Repeat("[!x]", 100) + "**" + "b":   true,
+		strings.Repeat("*a", 7) + "*b":            true,
+		strings.Repeat("*a", 6) + "c*b":           false,
+		strings.Repeat("*a*/", 4) + "*z*y":        false,
+		strings.Repeat("**/", 30) + "x":           false,
+		"**/" + strings.Repeat("*a", 7) + "*c/**": false,
+		strings.Repeat("?", 200) + "**":           true,
+		strings.Repeat("[!x]", 100) + "**" + "b":  true,
 		"{a,aa}{a,aa}{a,aa}{a,aa}{a,aa}**/x":      false,
 	} {
 		p, err := compilePattern(src, false)

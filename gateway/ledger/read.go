@@ -1,0 +1,206 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+type nullInt = sql.NullInt64
+
+// A Filter narrows a list of deliveries; empty fields ask nothing.
+type Filter struct {
+	Repo   string // owner/name, any case
+	Branch string
+	State  State // of one of its builds
+	Rule   string
+	Since  time.Time
+	Before int64 // only rows with a smaller n: the next page
+	Limit  int   // 0: 50
+}
+
+// Deliveries lists deliveries, newest first.
+func (l *Ledger) Deliveries(ctx context.Context, f Filter) ([]Delivery, error) {
+	var where []string
+	var args []any
+	add := func(cond string, arg any) {
+		where = append(where, cond)
+		args = append(args, arg)
+	}
+	if f.Repo != "" {
+		add(`lower(d.repo) = lower(?)`, f.Repo)
+	}
+	if f.Branch != "" {
+		add(`EXISTS (SELECT 1 FROM pushes p WHERE p.delivery = d.n AND p.push ->> 'kind' = 'branch' AND p.push ->> 'ref' = ?)`, f.Branch)
+	}
+	if f.State != "" {
+		add(`EXISTS (SELECT 1 FROM pushes p JOIN builds b ON b.push = p.n WHERE p.delivery = d.n AND b.state = ?)`, string(f.State))
+	}
+	if f.Rule != "" {
+		add(`EXISTS (SELECT 1 FROM pushes p, json_each(p.matched) m WHERE p.delivery = d.n AND m.value = ?)`, f.Rule)
+	}
+	if !f.Since.IsZero() {
+		add(`d.received_at >= ?`, micros(f.Since))
+	}
+	if f.Before > 0 {
+		add(`d.n < ?`, f.Before)
+	}
+	query := deliveryColumns
+	if len(where) > 0 {
+		query += ` WHERE ` + strings.Join(where, ` AND `)
+	}
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	return scanDeliveries(l.read.QueryContext(ctx, query+` ORDER BY d.n DESC LIMIT ?`, append(args, f.Limit)...))
+}
+
+// Delivery gives one delivery by id.
+func (l *Ledger) Delivery(ctx context.Context, id string) (Delivery, error) {
+	list, err := scanDeliveries(l.read.QueryContext(ctx, deliveryColumns+` WHERE d.id = ?`, id))
+	if err != nil {
+		return Delivery{}, err
+	}
+	if len(list) == 0 {
+		return Delivery{}, fmt.Errorf("delivery %q: %w", id, ErrNotFound)
+	}
+	return list[0], nil
+}
+
+// Body gives the exact bytes of a delivery's body.
+func (l *Ledger) Body(ctx context.Context, id string) ([]byte, error) {
+	var body []byte
+	err := l.read.QueryRowContext(ctx, `SELECT body FROM bodies JOIN deliveries d ON d.n = delivery WHERE d.id = ?`, id).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("body of delivery %q: %w", id, ErrNotFound)
+	}
+	return body, explain("read body", err)
+}
+
+// Pushes gives the pushes of a delivery.
+func (l *Ledger) Pushes(ctx context.Context, delivery string) ([]Push, error) {
+	return l.pushes(ctx, `WHERE d.id = ? ORDER BY p.seq`, delivery)
+}
+
+// PushByN gives one push.
+func (l *Ledger) PushByN(ctx context.Context, n int64) (Push, error) {
+	list, err := l.pushes(ctx, `WHERE p.n = ?`, n)
+	if err != nil {
+		return Push{}, err
+	}
+	if len(list) == 0 {
+		return Push{}, fmt.Errorf("push %d: %w", n, ErrNotFound)
+	}
+	return list[0], nil
+}
+
+// Builds gives the builds of a delivery's pushes, in the order called for.
+func (l *Ledger) Builds(ctx context.Context, delivery string) ([]Build, error) {
+	return scanBuilds(l.read.QueryContext(ctx, buildColumns+` WHERE d.id = ? ORDER BY b.n`, delivery))
+}
+
+// Build gives one build by id.
+func (l *Ledger) Build(ctx context.Context, id string) (Build, error) {
+	list, err := scanBuilds(l.read.QueryContext(ctx, buildColumns+` WHERE b.id = ?`, id))
+	if err != nil {
+		return Build{}, err
+	}
+	if len(list) == 0 {
+		return Build{}, fmt.Errorf("build %q: %w", id, ErrNotFound)
+	}
+	return list[0], nil
+}
+
+// Attempts gives the starts of a build that were tried, in order.
+func (l *Ledger) Attempts(ctx context.Context, b *Build) ([]Attempt, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT number, at, took, outcome, detail FROM attempts WHERE build = ? ORDER BY number`, b.N)
+	return scanAll(rows, err, func(rows *sql.Rows, a *Attempt) error {
+		var at nullInt
+		var took int64
+		err := rows.Scan(&a.Number, &at, &took, &a.Outcome, &a.Detail)
+		a.At, a.Took = fromMicros(at), time.Duration(took)*time.Microsecond
+		return err
+	})
+}
+
+// Unfinished counts what is not at its end: pushes that wait for a decision,
+// builds that have not ended.
+func (l *Ledger) Unfinished(ctx context.Context) (pushes, builds int, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM pushes WHERE state = 'waiting'),
+		(SELECT count(*) FROM builds WHERE state IN ('due', 'starting', 'queued', 'running'))`).Scan(&pushes, &builds)
+	return pushes, builds, explain("count what is unfinished", err)
+}
+
+const deliveryColumns = `SELECT d.n, d.id, d.source, coalesce(d.key, ''), d.received_at, d.repo, d.remote, d.headers, d.size, d.note, d.repeats FROM deliveries d`
+
+func scanDeliveries(rows *sql.Rows, err error) ([]Delivery, error) {
+	return scanAll(rows, err, func(rows *sql.Rows, d *Delivery) error {
+		var at nullInt
+		var headers string
+		if err := rows.Scan(&d.N, &d.ID, &d.Source, &d.Key, &at, &d.Repo, &d.Remote, &headers, &d.Size, &d.Note, &d.Repeats); err != nil {
+			return err
+		}
+		d.ReceivedAt = fromMicros(at)
+		return json.Unmarshal([]byte(headers), &d.Headers)
+	})
+}
+
+func (l *Ledger) pushes(ctx context.Context, where string, args ...any) ([]Push, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT p.n, d.id, p.seq, p.push, p.state, p.late, p.gap, d.received_at, p.decided_at,
+		coalesce(p.rules, ''), coalesce(p.owed, 'null'), coalesce(p.matched, '[]') FROM pushes p JOIN deliveries d ON d.n = p.delivery `+where, args...)
+	return scanAll(rows, err, func(rows *sql.Rows, p *Push) error {
+		var received, decided nullInt
+		var text, owed, matched string
+		if err := rows.Scan(&p.N, &p.Delivery, &p.Seq, &text, &p.State, &p.Late, &p.Gap, &received, &decided, &p.Rules, &owed, &matched); err != nil {
+			return err
+		}
+		p.ReceivedAt, p.DecidedAt = fromMicros(received), fromMicros(decided)
+		return errors.Join(
+			json.Unmarshal([]byte(text), &p.Push),
+			json.Unmarshal([]byte(owed), &p.Owed),
+			json.Unmarshal([]byte(matched), &p.Matched),
+		)
+	})
+}
+
+const buildColumns = `SELECT b.n, b.id, b.push, d.id, d.repo, r.name, b.server, b.target, b.build, b.state, b.reason, b.uncertain, b.merged, b.handle,
+	b.url, b.notes, b.attempts, b.failures, b.lease, b.due_at, b.created_at, b.started_at, b.ended_at
+	FROM builds b JOIN pushes p ON p.n = b.push JOIN deliveries d ON d.n = p.delivery JOIN refs r ON r.n = b.ref`
+
+func scanBuilds(rows *sql.Rows, err error) ([]Build, error) {
+	return scanAll(rows, err, func(rows *sql.Rows, b *Build) error {
+		var due, created, started, ended nullInt
+		var text, notes string
+		if err := rows.Scan(&b.N, &b.ID, &b.Push, &b.Delivery, &b.Repo, &b.Ref, &b.Server, &b.Target, &text, &b.State, &b.Reason, &b.Uncertain, &b.Merged, &b.Handle,
+			&b.URL, &notes, &b.Attempts, &b.Failures, &b.Lease, &due, &created, &started, &ended); err != nil {
+			return err
+		}
+		b.DueAt, b.CreatedAt, b.StartedAt, b.EndedAt = fromMicros(due), fromMicros(created), fromMicros(started), fromMicros(ended)
+		return errors.Join(json.Unmarshal([]byte(text), &b.Build), json.Unmarshal([]byte(notes), &b.Notes))
+	})
+}
+
+// scanAll reads all rows of a query, whose error it takes too.
+func scanAll[T any](rows *sql.Rows, err error, scan func(*sql.Rows, *T) error) ([]T, error) {
+	if err != nil {
+		return nil, explain("read the ledger", err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		var v T
+		if err := scan(rows, &v); err != nil {
+			return nil, explain("read the ledger", err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, explain("read the ledger", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// ErrStale says that a lease had ended: another holder works on the build, or
+// finished it. Nothing was changed.
+var ErrStale = errors.New("the lease has ended")
+
+// Recover makes builds due again whose start was under way when their lease
+// ended; whether they reached the server is not known, and they say so. With
+// all set, leases of any age end: for the start of the only process that
+// serves the ledger. It returns how many there were.
+func (l *Ledger) Recover(ctx context.Context, all bool) (int, error) {
+	var n int64
+	err := l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
+		now := micros(time.Now())
+		until := now
+		if all {
+			until = 1 << 62
+		}
+		res, err := t.exec(ctx, `UPDATE builds SET state = 'due', uncertain = 1, due_at = ?, holder = NULL, lease_end = NULL,
+			reason = 'its start was interrupted; the server may have taken it' WHERE state = 'starting' AND lease_end <= ?`, now, until)
+		if err != nil {
+			return err
+		}
+		if n, err = res.RowsAffected(); err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `UPDATE builds SET due_at = ?, holder = NULL, lease_end = NULL WHERE holder IS NOT NULL AND state IN ('queued', 'running') AND lease_end <= ?`, now, until)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("recover leases: %w", err)
+	}
+	return int(n), nil
+}
+
+// ClaimStarts leases due builds, oldest first, and marks them starting. Of the
+// builds of one ref, server and target only the oldest that is not started can
+// be claimed. Servers in without are passed over.
+func (l *Ledger) ClaimStarts(ctx context.Context, limit int, lease time.Duration, without []string) ([]Build, error) {
+	where := `b.state = 'due' AND b.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM builds o
+		WHERE o.ref = b.ref AND o.server = b.server AND o.target = b.target AND o.n < b.n AND o.state IN ('due', 'starting'))`
+	return l.claim(ctx, where, `state = 'starting', attempts = attempts + 1, due_at = NULL`, limit, lease, without)
+}
+
+// ClaimFollows leases started builds that are due for a look. The lease shows
+// in no state; its end makes them due again.
+func (l *Ledger) ClaimFollows(ctx context.Context, limit int, lease time.Duration, without []string) ([]Build, error) {
+	return l.claim(ctx, `b.state IN ('queued', 'running') AND b.due_at <= ?1`, `due_at = ?4`, limit, lease, without)
+}
+
+func (l *Ledger) claim(ctx context.Context, where, set string, limit int, lease time.Duration, without []string) ([]Build, error) {
+	servers, err := json.Marshal(without)
+	if err != nil {
+		return nil, fmt.Errorf("claim builds: %w", err)
+	}
+	var claimed []Build
+	err = l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
+		now := time.Now()
+		stmt, err := t.stmt(ctx, buildColumns+` WHERE `+where+` AND b.server NOT IN (SELECT value FROM json_each(?2)) ORDER BY b.due_at, b.n LIMIT ?3`)
+		if err != nil {
+			return err
+		}
+		if claimed, err = scanBuilds(stmt.QueryContext(ctx, micros(now), string(servers), limit)); err != nil {
+			return err
+		}
+		for i := range claimed {
+			b := &claimed[i]
+			end := micros(now.Add(lease))
+			if _, err := t.exec(ctx, `UPDATE builds SET `+set+`, holder = ?1, lease = lease + 1, lease_end = ?4 WHERE n = ?3 AND lease = ?2`,
+				l.node, b.Lease, b.N, end); err != nil {
+				return err
+			}
+			b.Lease++
+			if b.State == Due {
+				b.State = Starting
+				b.Attempts++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim builds: %w", err)
+	}
+	return claimed, nil
+}
+
+// A Change is what working on a claimed build came to. It replaces the stored
+// values of all its fields.
+type Change struct {
+	State     State
+	Reason    string
+	Uncertain bool
+	Merged    bool
+	Handle    string
+	URL       string
+	Notes     []string
+	Failures  int
+	DueAt     time.Time // when to work on it next; zero: never
+	StartedAt time.Time
+	EndedAt   time.Time
+	// Attempt is the start that was tried, nil for a look.
+	Attempt *Attempt
+}
+
+// Finish commits the change and ends the lease that b was claimed under. It
+// returns [ErrStale] where that lease has ended already.
+func (l *Ledger) Finish(ctx context.Context, b *Build, c Change) error {
+	notes, err := json.Marshal(c.Notes)
+	if err != nil {
+		return fmt.Errorf("finish build %s: %w", b.ID, err)
+	}
+	err = l.write.do(ctx, 1024, func(ctx context.Context, t *txn) error {
+		res, err := t.exec(ctx, `UPDATE builds SET state = ?, reason = ?, uncertain = ?, merged = ?, handle = ?, url = ?, notes = ?, failures = ?,
+			due_at = ?, started_at = ?, ended_at = ?, holder = NULL, lease_end = NULL WHERE n = ? AND holder = ? AND lease = ?`,
+			string(c.State), c.Reason, c.Uncertain, c.Merged, c.Handle, c.URL, string(notes), c.Failures,
+			nullMicros(c.DueAt), nullMicros(c.StartedAt), nullMicros(c.EndedAt), b.N, l.node, b.Lease)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ErrStale)
+		}
+		if a := c.Attempt; a != nil {
+			_, err = t.exec(ctx, `INSERT INTO attempts (build, number, at, took, outcome, detail) VALUES (?, ?, ?, ?, ?, ?)`,
+				b.N, b.Attempts, micros(a.At), a.Took.Microseconds(), a.Outcome, a.Detail)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finish build %s: %w", b.ID, err)
+	}
+	return nil
+}
+
+// NextWork is when the next build will be due that a claim with the same
+// servers passed over could take; zero where there is none.
+func (l *Ledger) NextWork(ctx context.Context, states []State, without []string) (time.Time, error) {
+	names := make([]string, len(states))
+	for i, s := range states {
+		names[i] = "'" + string(s) + "'"
+	}
+	servers, err := json.Marshal(without)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var at nullInt
+	err = l.read.QueryRowContext(ctx, `SELECT min(due_at) FROM builds WHERE due_at IS NOT NULL AND state IN (`+strings.Join(names, ", ")+`)
+		AND server NOT IN (SELECT value FROM json_each(?))`, string(servers)).Scan(&at)
+	if err != nil {
+		return time.Time{}, explain("look for work", err)
+	}
+	return fromMicros(at), nil
+}
+
+// WakeServer makes builds due at once that wait on a server that had failed as
+// a whole, now that it answers.
+func (l *Ledger) WakeServer(ctx context.Context, server string) error {
+	err := l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
+		now := micros(time.Now())
+		_, err := t.exec(ctx, `UPDATE builds SET due_at = ? WHERE state = 'due' AND server = ? AND due_at > ? AND failures = 0`, now, server, now)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("wake builds of server %s: %w", server, err)
+	}
+	return nil
+}

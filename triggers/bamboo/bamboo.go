@@ -1,0 +1,198 @@
+// Package bamboo starts builds on an Atlassian Bamboo server and follows them,
+// through its REST API.
+//
+// # Starting
+//
+// [Server.Start] queues one build of a plan or of a plan branch with one POST,
+// sent once and never again by itself. Variables travel in the form body, byte
+// for byte, never in the URL. The request's id goes with them as the variable
+// [triggers.IDName].
+//
+// A request for a VCS branch is first resolved to the key of its plan branch.
+// It never becomes the plan itself and never the plan branch of another VCS
+// branch, as far as Bamboo tells which is which. Its REST API finds a plan
+// branch by display name only and has no field for the VCS branch behind it;
+// by custom the display name is the VCS branch with "-" for "/", so that "a/b"
+// and "a-b" share one. What is verified:
+//
+//   - the plan branch found carries the name asked for, its key is the plan's
+//     key and a number, and it is enabled;
+//   - where the name holds a "-", exactly one VCS branch that Bamboo lists for
+//     the plan maps to it, and that is the one asked for. Two: the build is
+//     refused. None yet: refused too, but temporarily, for [triggers.IndexWait];
+//   - a plan branch made here was made for the VCS branch asked for.
+//
+// What is not verified: a plan branch that somebody pointed at a VCS branch
+// its name does not say, or whose VCS branch was deleted while another one with
+// the same display name came up. Such a build still has its revision pinned
+// where the request pins one.
+//
+// A plan branch is made only where the request allows it. Whether Bamboo runs a
+// first build of its own for a new plan branch is Bamboo's affair; the receipt
+// notes that one was made. Resolved keys are remembered for a short while.
+//
+// # Failing
+//
+// Every failure is a [triggers.Error]. Ambiguous is only ever said of the POST
+// that queues: after anything of it was written and no answer came, or the
+// answer does not say. Server says that the trouble is not this build's.
+// Bamboo's own words are shown bounded, in one line, without the credentials.
+//
+// # Following
+//
+// [Server.State] never takes trouble with the server for a lost build: only
+// Bamboo's own 404 is [triggers.Lost].
+//
+// # Safety
+//
+// Credentials are sent to the configured URL and nowhere else: redirects are
+// not followed, and a URL in an answer is never requested. Answers are read up
+// to 4 MiB. Nothing was run against a live Bamboo: the shapes are those of
+// Atlassian's OpenAPI document for 12.1 and of clients that others wrote.
+package bamboo
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// Options say which server and who asks.
+type Options struct {
+	// URL is where people open Bamboo; it may have a context path.
+	URL string
+	// Token is a personal access token with the Trigger permission.
+	Token string
+	// User and Password are used where there is no Token.
+	User, Password string
+	// Transport carries the requests; nil means http.DefaultTransport.
+	Transport http.RoundTripper
+	// Timeout bounds one request and its answer; 0 means 15 s.
+	Timeout time.Duration
+	// Logger is told of every answer at debug level; nil discards.
+	Logger *slog.Logger
+}
+
+const (
+	defaultTimeout = 15 * time.Second
+	maxAnswer      = 4 << 20
+)
+
+// A Server is one Bamboo server. It may be used by several goroutines at once
+// and holds nothing that needs closing but its transport's connections.
+type Server struct {
+	base    string // no slash at its end
+	client  *resty.Client
+	log     *slog.Logger
+	secrets []string
+	keys    keyCache
+}
+
+// New checks the options; it sends nothing.
+func New(o Options) (*Server, error) {
+	base, err := baseURL(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("bamboo url %q: %w", redactUser(o.URL), err)
+	}
+	if err := checkCredentials(o); err != nil {
+		return nil, fmt.Errorf("bamboo credentials: %w", err)
+	}
+	s := &Server{base: base, log: o.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	timeout := o.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	transport := o.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	s.client = resty.NewWithClient(&http.Client{Transport: transport, Timeout: timeout}).
+		SetLogger(restyLog{s.log}).
+		SetDisableWarn(true).
+		SetRetryCount(0).
+		SetResponseBodyLimit(maxAnswer).
+		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		})).
+		SetHeader("Accept", "application/json").
+		SetHeader("X-Atlassian-Token", "no-check").
+		SetHeader("User-Agent", "pushgate")
+	if o.Token != "" {
+		s.client.SetAuthToken(o.Token)
+		s.secrets = []string{o.Token}
+	} else {
+		s.client.SetBasicAuth(o.User, o.Password)
+		s.secrets = []string{base64.StdEncoding.EncodeToString([]byte(o.User + ":" + o.Password)), o.Password}
+	}
+	if strings.HasPrefix(base, "http://") {
+		s.log.Warn("bamboo credentials travel unencrypted", "url", base)
+	}
+	return s, nil
+}
+
+// baseURL gives the URL without a slash at its end, in escaped form.
+func baseURL(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The url package's message repeats the URL, which may hold a password.
+		return "", errors.New("not a URL")
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("the scheme must be http or https")
+	case u.Hostname() == "":
+		return "", errors.New("no host")
+	case u.User != nil:
+		return "", errors.New("credentials do not belong in the url: use token, or user and password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", errors.New("no query or fragment may follow the path")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// redactUser cuts what stands between the scheme and an "@".
+func redactUser(raw string) string {
+	at := strings.LastIndex(raw, "@")
+	if at < 0 {
+		return raw
+	}
+	scheme, _, found := strings.Cut(raw[:at], "://")
+	if !found {
+		return "…@" + raw[at+1:]
+	}
+	return scheme + "://…@" + raw[at+1:]
+}
+
+func checkCredentials(o Options) error {
+	switch {
+	case o.Token == "" && o.User == "":
+		return errors.New("a token, or a user and password, is needed")
+	case o.Token != "" && (o.User != "" || o.Password != ""):
+		return errors.New("either a token or a user and password, not both")
+	case o.Token == "" && o.Password == "":
+		return errors.New("the password is empty")
+	case strings.Contains(o.User, ":"):
+		return errors.New("a user name cannot hold a colon")
+	case strings.TrimSpace(o.Token) != o.Token || strings.ContainsFunc(o.Token, isControl):
+		return errors.New("the token holds spaces around it or control characters")
+	}
+	return nil
+}
+
+// restyLog hands what resty has to say to slog, at debug level: each failure
+// is already returned as an error.
+type restyLog struct{ log *slog.Logger }
+
+func (l restyLog) Errorf(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l restyLog) Warnf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l restyLog) Debugf(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
