@@ -44,13 +44,12 @@ func Load(fsys fs.FS, name string, lookup Lookup) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
-	return loadFiles([]File{{name, string(content)}}, lookup)
+	return LoadFiles([]File{{name, string(content)}}, lookup)
 }
 
-// Reload gives the set of files that an earlier set kept, without its secrets.
-func Reload(files []File) (*Set, error) { return loadFiles(files, Unresolved) }
-
-func loadFiles(files []File, lookup Lookup) (*Set, error) {
+// LoadFiles is Load for files that were read already, as [Set.Files] gives
+// them.
+func LoadFiles(files []File, lookup Lookup) (*Set, error) {
 	l := &loader{lookup: lookup, set: &Set{files: files, hash: hashFiles(files)}}
 	for _, f := range files {
 		l.file = f.Name

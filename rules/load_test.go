@@ -112,14 +112,14 @@ rules: [{name: a, start: {server: ci, job: x}}]
 	}
 }
 
-// TestReload: the set that a ledger keeps decides as the one that was loaded.
-func TestReload(t *testing.T) {
+// TestLoadFiles: the set that a ledger keeps decides as the one that was loaded.
+func TestLoadFiles(t *testing.T) {
 	s := load(t, `
 sources: {broker: {host: bitbucket-post, token: "${HOOK}"}}
 servers: {ci: {jenkins: "${CI_URL}"}}
 rules: [{name: a, repos: o/r, start: {server: ci, job: "x/{{.Branch}}"}}]
 `)
-	again, err := Reload(s.Files())
+	again, err := LoadFiles(s.Files(), Unresolved)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func (l *Ledger) Rules(ctx context.Context, hash string) (*rules.Set, error) {
 	if err != nil {
 		return nil, explain("read rules", err)
 	}
-	s, err := rules.Reload(files)
+	s, err := rules.LoadFiles(files, rules.Unresolved)
 	if err != nil {
 		return nil, fmt.Errorf("rule set %.12s was kept but no longer loads: %w", hash, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -43,41 +42,40 @@ func (l *Ledger) Recover(ctx context.Context, all bool) (int, error) {
 	return int(n), nil
 }
 
-// ClaimStarts leases due builds, oldest first, and marks them starting. Of the
-// builds of one ref, server and target only the oldest that is not started can
-// be claimed. Servers in without are passed over.
-func (l *Ledger) ClaimStarts(ctx context.Context, limit int, lease time.Duration, without []string) ([]Build, error) {
-	where := `b.state = 'due' AND b.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM builds o
-		WHERE o.ref = b.ref AND o.server = b.server AND o.target = b.target AND o.n < b.n AND o.state IN ('due', 'starting'))`
-	return l.claim(ctx, where, `state = 'starting', attempts = attempts + 1, due_at = NULL`, limit, lease, without)
+// ClaimStarts leases due builds of a server, those due longest first, and marks
+// them starting. Of the builds of one ref and target only the oldest that is
+// not started can be claimed.
+func (l *Ledger) ClaimStarts(ctx context.Context, server string, limit int, lease time.Duration) ([]Build, error) {
+	return l.claim(ctx, firstOfOrder+` AND b.due_at <= ?1`,
+		`state = 'starting', attempts = attempts + 1, due_at = NULL`, server, limit, lease)
 }
 
-// ClaimFollows leases started builds that are due for a look. The lease shows
-// in no state; its end makes them due again.
-func (l *Ledger) ClaimFollows(ctx context.Context, limit int, lease time.Duration, without []string) ([]Build, error) {
-	return l.claim(ctx, `b.state IN ('queued', 'running') AND b.due_at <= ?1`, `due_at = ?4`, limit, lease, without)
+// ClaimFollows leases started builds of a server that are due for a look. The
+// lease shows in no state; its end makes them due again.
+func (l *Ledger) ClaimFollows(ctx context.Context, server string, limit int, lease time.Duration) ([]Build, error) {
+	return l.claim(ctx, `b.state IN ('queued', 'running') AND b.due_at <= ?1`, `due_at = ?4`, server, limit, lease)
 }
 
-func (l *Ledger) claim(ctx context.Context, where, set string, limit int, lease time.Duration, without []string) ([]Build, error) {
-	servers, err := json.Marshal(without)
-	if err != nil {
-		return nil, fmt.Errorf("claim builds: %w", err)
-	}
+// firstOfOrder holds for due builds that no older one of their ref and target
+// holds back.
+const firstOfOrder = `b.state = 'due' AND NOT EXISTS (SELECT 1 FROM builds o
+	WHERE o.ref = b.ref AND o.server = b.server AND o.target = b.target AND o.n < b.n AND o.state IN ('due', 'starting'))`
+
+func (l *Ledger) claim(ctx context.Context, where, set, server string, limit int, lease time.Duration) ([]Build, error) {
 	var claimed []Build
-	err = l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
+	err := l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
 		now := time.Now()
-		stmt, err := t.stmt(ctx, buildColumns+` WHERE `+where+` AND b.server NOT IN (SELECT value FROM json_each(?2)) ORDER BY b.due_at, b.n LIMIT ?3`)
+		stmt, err := t.stmt(ctx, buildColumns+` WHERE `+where+` AND b.server = ?2 ORDER BY b.due_at, b.n LIMIT ?3`)
 		if err != nil {
 			return err
 		}
-		if claimed, err = scanBuilds(stmt.QueryContext(ctx, micros(now), string(servers), limit)); err != nil {
+		if claimed, err = scanBuilds(stmt.QueryContext(ctx, micros(now), server, limit)); err != nil {
 			return err
 		}
 		for i := range claimed {
 			b := &claimed[i]
-			end := micros(now.Add(lease))
 			if _, err := t.exec(ctx, `UPDATE builds SET `+set+`, holder = ?1, lease = lease + 1, lease_end = ?4 WHERE n = ?3 AND lease = ?2`,
-				l.node, b.Lease, b.N, end); err != nil {
+				l.node, b.Lease, b.N, micros(now.Add(lease))); err != nil {
 				return err
 			}
 			b.Lease++
@@ -89,7 +87,7 @@ func (l *Ledger) claim(ctx context.Context, where, set string, limit int, lease 
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("claim builds: %w", err)
+		return nil, fmt.Errorf("claim builds of server %s: %w", server, err)
 	}
 	return claimed, nil
 }
@@ -142,36 +140,23 @@ func (l *Ledger) Finish(ctx context.Context, b *Build, c Change) error {
 	return nil
 }
 
-// NextWork is when the next build will be due that a claim with the same
-// servers passed over could take; zero where there is none.
-func (l *Ledger) NextWork(ctx context.Context, states []State, without []string) (time.Time, error) {
-	names := make([]string, len(states))
-	for i, s := range states {
-		names[i] = "'" + string(s) + "'"
-	}
-	servers, err := json.Marshal(without)
-	if err != nil {
-		return time.Time{}, err
-	}
+// NextStart is when the next build of a server that can be started will be due
+// (those that wait for an older one aside), NextFollow when the next started one will be due for a look; zero
+// where there is none.
+func (l *Ledger) NextStart(ctx context.Context, server string) (time.Time, error) {
+	return l.next(ctx, server, firstOfOrder)
+}
+
+// NextFollow: see NextStart.
+func (l *Ledger) NextFollow(ctx context.Context, server string) (time.Time, error) {
+	return l.next(ctx, server, `b.state IN ('queued', 'running')`)
+}
+
+func (l *Ledger) next(ctx context.Context, server, where string) (time.Time, error) {
 	var at nullInt
-	err = l.read.QueryRowContext(ctx, `SELECT min(due_at) FROM builds WHERE due_at IS NOT NULL AND state IN (`+strings.Join(names, ", ")+`)
-		AND server NOT IN (SELECT value FROM json_each(?))`, string(servers)).Scan(&at)
+	err := l.read.QueryRowContext(ctx, `SELECT min(b.due_at) FROM builds b WHERE b.due_at IS NOT NULL AND b.server = ? AND `+where, server).Scan(&at)
 	if err != nil {
 		return time.Time{}, explain("look for work", err)
 	}
 	return fromMicros(at), nil
-}
-
-// WakeServer makes builds due at once that wait on a server that had failed as
-// a whole, now that it answers.
-func (l *Ledger) WakeServer(ctx context.Context, server string) error {
-	err := l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
-		now := micros(time.Now())
-		_, err := t.exec(ctx, `UPDATE builds SET due_at = ? WHERE state = 'due' AND server = ? AND due_at > ? AND failures = 0`, now, server, now)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("wake builds of server %s: %w", server, err)
-	}
-	return nil
 }

@@ -87,7 +87,7 @@ CREATE TABLE builds (
   ended_at   INTEGER,                 -- it reached an end
   UNIQUE (push, key)
 );
-CREATE INDEX builds_work ON builds (due_at, n) WHERE due_at IS NOT NULL;
+CREATE INDEX builds_work ON builds (server, due_at, n) WHERE due_at IS NOT NULL;
 CREATE INDEX builds_order ON builds (ref, server, target, n) WHERE state IN ('due', 'starting');
 CREATE INDEX builds_leased ON builds (lease_end) WHERE holder IS NOT NULL;
 

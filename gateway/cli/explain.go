@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pushgate/pushgate/gateway/host"
+	"github.com/pushgate/pushgate/rules"
+)
+
+// explained is the documented shape of explain --json.
+type explained struct {
+	Pushes []rules.Explanation `json:"pushes"`
+	// Note says why a body holds no pushes.
+	Note string `json:"note,omitzero"`
+}
+
+// pushFlags describe a push on the command line.
+type pushFlags struct {
+	repo, branch, tag, event, message, author, pusher, defaultBranch string
+	files                                                            []string
+}
+
+func (p *program) explain() *cobra.Command {
+	var rulesPath, source, rule string
+	var asJSON bool
+	var f pushFlags
+	c := &cobra.Command{
+		Use:   "explain [PAYLOAD]",
+		Short: "say what a push would start, and why",
+		Long: "explain asks the rules about a recorded body (a file, or - for standard input), or about a push\n" +
+			"described by flags. Without --file the list of changed files is unknown.",
+		Example: "  pushgate explain --repo acme/shop --branch main --file src/main.go\n  pushgate explain body.json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			set, err := p.loadRules(rulesPath, p.reading(nil))
+			if err != nil {
+				return p.rulesError(rulesPath, err)
+			}
+			var out explained
+			var pushes []rules.Push
+			if len(args) == 1 {
+				pushes, out.Note, err = p.payloadPushes(set, source, args[0])
+			} else {
+				pushes, err = f.push(set, source, c.Flags().Changed("file"))
+			}
+			if err != nil {
+				return err
+			}
+			out.Pushes = []rules.Explanation{}
+			for i := range pushes {
+				e := set.Decide(&pushes[i], nil).Explain()
+				if rule != "" {
+					if e.Rules = only(e.Rules, rule); len(e.Rules) == 0 {
+						return fmt.Errorf("there is no rule %q in %s", rule, rulesPath)
+					}
+				}
+				out.Pushes = append(out.Pushes, e)
+			}
+			if asJSON {
+				return p.printJSON(out)
+			}
+			for i := range out.Pushes {
+				p.printExplanation(&out.Pushes[i])
+			}
+			if out.Note != "" {
+				fmt.Fprintln(p.out, out.Note)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&rulesPath, "rules", p.rulesFlag(), "rule file")
+	c.Flags().StringVar(&source, "source", "", "source the push comes through (default: the only one)")
+	c.Flags().StringVar(&rule, "rule", "", "show this rule only")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&f.repo, "repo", "", "owner/name")
+	c.Flags().StringVar(&f.branch, "branch", "", "branch that was pushed")
+	c.Flags().StringVar(&f.tag, "tag", "", "tag that was pushed")
+	c.Flags().StringVar(&f.event, "event", string(rules.Pushed), "push, create, delete or force")
+	c.Flags().StringArrayVar(&f.files, "file", nil, "changed file, may be repeated")
+	c.Flags().StringVar(&f.message, "message", "", "message of the head commit")
+	c.Flags().StringVar(&f.author, "author", "", "author of the head commit")
+	c.Flags().StringVar(&f.pusher, "pusher", "", "who pushed")
+	c.Flags().StringVar(&f.defaultBranch, "default-branch", "", "the repository's default branch")
+	return c
+}
+
+func only(list []rules.Verdict, name string) []rules.Verdict {
+	for _, v := range list {
+		if v.Name == name {
+			return []rules.Verdict{v}
+		}
+	}
+	return nil
+}
+
+// pickSource finds the source by name, or the only one.
+func pickSource(set *rules.Set, name string) (rules.Source, error) {
+	var names []string
+	for _, s := range set.Sources() {
+		if s.Name == name || name == "" && len(set.Sources()) == 1 {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	switch {
+	case len(names) == 0:
+		return rules.Source{}, fmt.Errorf("the rules name no source, so it is not known how to read a body")
+	case name == "":
+		return rules.Source{}, usagef("say which source sent the body: --source %s", strings.Join(names, " or "))
+	}
+	return rules.Source{}, usagef("there is no source %q; known: %s", name, strings.Join(names, ", "))
+}
+
+func (p *program) payloadPushes(set *rules.Set, source, path string) ([]rules.Push, string, error) {
+	src, err := pickSource(set, source)
+	if err != nil {
+		return nil, "", err
+	}
+	var body []byte
+	if path == "-" {
+		body, err = io.ReadAll(p.in)
+	} else {
+		body, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read the body: %w", err)
+	}
+	kind := "application/json"
+	if trimmed := bytes.TrimSpace(body); bytes.HasPrefix(trimmed, []byte("payload=")) {
+		kind, body = "application/x-www-form-urlencoded", trimmed
+	}
+	d, err := host.Parse(src, kind, body)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the body as %s sends it: %w", src.Host, err)
+	}
+	return d.Pushes, d.Note, nil
+}
+
+func (f *pushFlags) push(set *rules.Set, source string, filesGiven bool) ([]rules.Push, error) {
+	switch {
+	case f.repo == "":
+		return nil, usagef("name a body, or a push by --repo owner/name and --branch or --tag")
+	case (f.branch == "") == (f.tag == ""):
+		return nil, usagef("give one of --branch and --tag")
+	}
+	push := rules.Push{
+		Source: source, Repo: f.repo, Kind: rules.Branch, Ref: f.branch, Event: rules.Event(f.event), DefaultBranch: f.defaultBranch,
+		Pusher: rules.Person{Name: f.pusher}, Files: rules.Files{Completeness: rules.Unknown, Paths: []string{}},
+	}
+	if source == "" {
+		if list := set.Sources(); len(list) > 0 {
+			push.Source = list[0].Name
+		}
+	} else if _, err := pickSource(set, source); err != nil {
+		return nil, err
+	}
+	switch push.Event {
+	case rules.Pushed, rules.Created, rules.Deleted, rules.Forced:
+	default:
+		return nil, usagef("--event is push, create, delete or force, not %q", f.event)
+	}
+	if f.tag != "" {
+		push.Kind, push.Ref = rules.Tag, f.tag
+	}
+	if filesGiven {
+		push.Files = rules.Files{Completeness: rules.Complete, Paths: f.files}
+	}
+	if f.message != "" || f.author != "" {
+		push.Commits = []rules.Commit{{Message: f.message, Author: rules.Person{Name: f.author}}}
+	}
+	return []rules.Push{push}, nil
+}

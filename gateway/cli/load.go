@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pushgate/pushgate/rules"
+)
+
+// rulesFlag is the default of --rules.
+func (p *program) rulesFlag() string { return p.envDefault("PUSHGATE_RULES", "rules.yaml") }
+
+// loadRules loads a rule file; "-" is standard input.
+func (p *program) loadRules(path string, lookup rules.Lookup) (*rules.Set, error) {
+	if path == "-" {
+		text, err := io.ReadAll(p.in)
+		if err != nil {
+			return nil, fmt.Errorf("read rules from standard input: %w", err)
+		}
+		return rules.LoadFiles([]rules.File{{Name: "stdin", Content: string(text)}}, lookup)
+	}
+	set, err := rules.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), lookup)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no rule file %s; name it, or write one: the README has an example", path)
+	}
+	return set, err
+}
+
+// environment looks values up for serving: all of them must be there.
+func (p *program) environment(ref string) (string, error) {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("cannot be read: %w", err)
+		}
+		return string(text), nil
+	}
+	v, ok := p.env(ref)
+	if !ok {
+		return "", fmt.Errorf("the environment variable %s is not set", ref)
+	}
+	return v, nil
+}
+
+// reading looks values up for reading rules only: what is missing is left out,
+// and named once in missing.
+func (p *program) reading(missing *[]string) rules.Lookup {
+	return func(ref string) (string, error) {
+		v, err := p.environment(ref)
+		if err == nil && strings.TrimSpace(v) != "" {
+			return v, nil
+		}
+		if missing != nil && !slices.Contains(*missing, ref) {
+			*missing = append(*missing, ref)
+		}
+		return "", rules.ErrUnresolved
+	}
+}
+
+// tell prints problems of a rule file.
+func (p *program) tell(kind string, problems []rules.Problem) {
+	for _, problem := range problems {
+		if kind != "" {
+			problem.Text = kind + ": " + problem.Text
+		}
+		fmt.Fprintln(p.errOut, problem)
+	}
+}
+
+// rulesError prints the problems of a rule file that does not load.
+func (p *program) rulesError(path string, err error) error {
+	problems, ok := errors.AsType[rules.Problems](err)
+	if !ok {
+		return err
+	}
+	p.tell("", problems)
+	s := "s"
+	if len(problems) == 1 {
+		s = ""
+	}
+	fmt.Fprintf(p.errOut, "%s: %d error%s\n", path, len(problems), s)
+	return errSaid
+}

@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pushgate/pushgate/triggers"
+)
+
+// A gate holds back starts on a server that failed as a whole. While it is
+// shut nothing passes; after its time one start at a time probes the server,
+// and the first answer opens the gate. Refused credentials shut it for good:
+// trying them again may lock the account, so only a reload, which makes new
+// gates, helps. The zero gate is open.
+type gate struct {
+	mu       sync.Mutex
+	failures int       // in a row
+	until    time.Time // shut until then
+	forever  bool
+	probing  bool
+}
+
+const (
+	gateShortest = 2 * time.Second
+	gateLongest  = time.Minute
+)
+
+// pass says how many of n starts may be asked for.
+func (g *gate) pass(now time.Time, n int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.failures == 0:
+		return n
+	case g.forever || g.probing || now.Before(g.until):
+		return 0
+	}
+	g.probing = true
+	return 1
+}
+
+// unused takes back a pass for which there was no build.
+func (g *gate) unused() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = false
+}
+
+// wait is how long the gate stays shut.
+func (g *gate) wait(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.failures == 0:
+		return 0
+	case g.forever:
+		return idlePoll
+	}
+	return g.until.Sub(now)
+}
+
+// answered tells the gate how a start went; it reports whether that changed
+// anything.
+func (g *gate) answered(e *triggers.Error) (shut, opened bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e == nil || !e.Server {
+		opened = g.failures > 0
+		g.failures, g.forever, g.probing = 0, false, false
+		return false, opened
+	}
+	shut = g.failures == 0
+	d := min(gateShortest<<min(g.failures, 10), gateLongest)
+	g.failures++
+	g.probing = false
+	g.forever = e.Status == http.StatusUnauthorized
+	g.until = time.Now().Add(max(jitter(d), e.RetryAfter))
+	return shut, false
+}

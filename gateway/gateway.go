@@ -1,0 +1,285 @@
+// Package gateway is the daemon: it receives pushes, records them, decides on
+// them, starts the builds they call for and follows those to their end.
+// Contract:
+//
+//   - A delivery is acknowledged after the ledger has committed it, never
+//     before. Whatever was acknowledged is decided and its builds are started,
+//     across any crash.
+//   - A build is marked starting, durably, before it is asked of its server.
+//     A start whose outcome is not known is tried again and the build says that
+//     it is uncertain.
+//   - Builds of one ref and target start in the order of their pushes. Servers
+//     are independent: one that is slow or away delays no other.
+//   - A failure that concerns a whole server holds that server's builds back
+//     until it answers again and counts against none of them.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pushgate/pushgate/gateway/ledger"
+	"github.com/pushgate/pushgate/gateway/web"
+	"github.com/pushgate/pushgate/rules"
+)
+
+// Options say what a gateway works with.
+type Options struct {
+	Rules  *rules.Set
+	Ledger *ledger.Ledger
+	// PublicURL is where people find the pages, without a trailing slash.
+	PublicURL string
+	// Pages says whether the dashboard is served; hooks and health always are.
+	Pages bool
+	// MaxBody bounds a request's body, also unpacked, in bytes; 0: 25 MB.
+	MaxBody int64
+	// FollowEvery is the shortest time between two looks at a build; 0: 1 s.
+	FollowEvery time.Duration
+	// DrainFor is how long starts under way may take to end when Run is asked
+	// to end; 0: 8 s.
+	DrainFor time.Duration
+	// Transport carries the requests to CI servers; nil:
+	// [http.DefaultTransport].
+	Transport http.RoundTripper
+	Logger    *slog.Logger
+}
+
+// A Gateway is a configured daemon.
+type Gateway struct {
+	o        Options
+	log      *slog.Logger
+	ledger   *ledger.Ledger
+	set      atomic.Pointer[rules.Set]
+	pages    *web.Pages
+	arrived  chan struct{} // a delivery may wait for a decision
+	refusals atomic.Int64
+
+	reloading sync.Mutex
+	mu        sync.Mutex
+	servers   map[string]*server
+	stop      func()          // ends the servers' work and waits for it
+	running   context.Context // of Run; nil while it does not run
+}
+
+// New checks the options and builds a gateway.
+func New(o Options) (*Gateway, error) {
+	if o.MaxBody == 0 {
+		o.MaxBody = 25 << 20
+	}
+	if o.FollowEvery == 0 {
+		o.FollowEvery = time.Second
+	}
+	if o.DrainFor == 0 {
+		o.DrainFor = 8 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{o: o, log: o.Logger, ledger: o.Ledger, arrived: make(chan struct{}, 1), stop: func() {}}
+	var err error
+	if g.servers, err = g.connect(o.Rules); err != nil {
+		return nil, err
+	}
+	g.set.Store(o.Rules)
+	if g.pages, err = web.New(web.Options{Ledger: o.Ledger, Rules: g.Rules, Logger: o.Logger, PublicURL: o.PublicURL}); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Rules is the set that decides now.
+func (g *Gateway) Rules() *rules.Set { return g.set.Load() }
+
+// SetRules puts another set in force. Pushes already decided keep their builds;
+// builds of a server that is gone stay due.
+func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	servers, err := g.connect(set)
+	if err != nil {
+		return err
+	}
+	if err := g.ledger.SaveRules(ctx, set); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	running, stop := g.running, g.stop
+	g.mu.Unlock()
+	stop()
+	g.mu.Lock()
+	g.servers, g.stop = servers, func() {}
+	g.mu.Unlock()
+	g.set.Store(set)
+	if running != nil {
+		g.work(running)
+	}
+	return nil
+}
+
+// Run works until the context ends, then lets starts under way end, for a
+// while. Requests may be served before, during and after.
+func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.ledger.SaveRules(ctx, g.Rules()); err != nil {
+		return err
+	}
+	n, err := g.ledger.Recover(ctx, true)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		g.log.Warn("starts were interrupted and are tried again", "builds", n)
+	}
+	g.reloading.Lock()
+	g.mu.Lock()
+	g.running = ctx
+	g.mu.Unlock()
+	g.work(ctx)
+	g.reloading.Unlock()
+
+	var wg sync.WaitGroup
+	wg.Go(func() { g.recover(ctx) })
+	g.decide(ctx)
+	wg.Wait()
+
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.mu.Lock()
+	stop := g.stop
+	g.running = nil
+	g.mu.Unlock()
+	stop()
+	return nil
+}
+
+// work runs every server until stop is called.
+func (g *Gateway) work(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range g.servers {
+		wg.Go(func() { s.run(ctx) })
+	}
+	g.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+}
+
+// wake tells servers that builds of theirs may be due.
+func (g *Gateway) wake(names map[string]bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name := range names {
+		if s := g.servers[name]; s != nil {
+			signal(s.due)
+		}
+	}
+}
+
+// signal wakes whoever waits on a channel of one place, now or later.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// sleep waits for d, a signal or the end of the context, which it reports.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+	case <-wake:
+	}
+	return nil
+}
+
+// recover brings back builds whose lease ended without an answer.
+func (g *Gateway) recover(ctx context.Context) {
+	for sleep(ctx, leaseTime/2, nil) == nil {
+		n, err := g.ledger.Recover(ctx, false)
+		if err != nil {
+			g.log.Error("cannot bring back builds whose lease ended", "error", err)
+		} else if n > 0 {
+			g.log.Warn("starts did not end within their lease and are tried again", "builds", n)
+		}
+	}
+}
+
+// idlePoll bounds how long anything sleeps without a signal.
+const idlePoll = 5 * time.Second
+
+// decideBatch is how many pushes are decided in one transaction.
+const decideBatch = 64
+
+// decide decides waiting pushes in the order they came, until the context
+// ends.
+func (g *Gateway) decide(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := g.decideWaiting(ctx)
+		wait, wake := idlePoll, g.arrived
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			g.log.Error("pushes wait for their decision", "error", err)
+			wait, wake = time.Second, nil
+		case n == decideBatch:
+			continue
+		}
+		if sleep(ctx, wait, wake) != nil {
+			return
+		}
+	}
+}
+
+func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
+	waiting, err := g.ledger.Waiting(ctx, decideBatch)
+	if err != nil || len(waiting) == 0 {
+		return 0, err
+	}
+	set := g.Rules()
+	all := make([]ledger.Decided, len(waiting))
+	for i := range waiting {
+		d := set.Decide(&waiting[i].Push, waiting[i].Owed)
+		all[i] = ledger.Decided{Push: &waiting[i], Rules: set.Hash(), Matched: d.Matched(), Builds: d.Builds()}
+	}
+	verdicts, err := g.ledger.Decide(ctx, all)
+	if err != nil {
+		return 0, err
+	}
+	due := map[string]bool{}
+	for i, v := range verdicts {
+		p := &waiting[i].Push
+		log := g.log.With("delivery", p.Delivery, "repo", p.Repo, string(p.Kind), p.Ref)
+		switch {
+		case v.Repeat:
+			log.Info("decided: a repeat of the newest push starts nothing")
+		default:
+			log.Info("decided", "rules", all[i].Matched, "builds", v.Builds, "dead", v.Dead, "late", v.Late, "gap", v.Gap)
+		}
+		for _, b := range all[i].Builds {
+			due[b.Server] = true
+		}
+	}
+	g.wake(due)
+	return len(waiting), nil
+}
+
+// Ready says whether the gateway can take pushes.
+func (g *Gateway) Ready(ctx context.Context) error {
+	if g.Rules().Len() == 0 {
+		return errors.New("no rules are loaded")
+	}
+	if err := g.ledger.Ready(ctx); err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	return nil
+}
