@@ -15,6 +15,7 @@ const longestLook = 30 * time.Second
 func (s *server) look(ctx context.Context, b *ledger.Build) {
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
+	defer signal(s.started) // its next look may be due before all others
 	state, err := s.trigger.State(call, request(b), b.Handle)
 	now := time.Now()
 	c := change(b)

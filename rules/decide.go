@@ -220,7 +220,7 @@ func (r *rule) checkPaths(q *question) (Check, bool) {
 		c.Note = fmt.Sprintf("the list of changed files is %s: unknown_files: %s", completeness, choice)
 		return c, true
 	}
-	c.OK = false
+	c.OK, c.At = false, r.paths.entries[0].at
 	if taken != nil {
 		c.Value, c.Pattern, c.At = takenFile, taken.text, taken.at
 	}

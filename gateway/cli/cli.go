@@ -32,14 +32,13 @@ func Main(files fs.FS, args []string, stdin io.Reader, stdout, stderr io.Writer)
 		Long:          "pushgate receives pushes of code hosts, decides by rules which builds they call for,\nstarts those on Jenkins and Bamboo, and can always say why.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(p.serve(), p.demo(), p.check(), p.explain(), p.deliveries(), p.show(), p.version())
+	root.AddCommand(p.serve(), p.demo(), p.check(), p.explain(), p.deliveries(), p.show(), p.simulate(), p.version())
 	for _, c := range root.Commands() {
 		inner := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {

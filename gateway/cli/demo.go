@@ -71,7 +71,7 @@ func (p *program) runDemo(ctx context.Context, listen string, once, asJSON bool)
 	if !isLoopback(listener) {
 		return errors.Join(usagef("the demo's token is known to all: it listens on loopback addresses only"), listener.Close())
 	}
-	sims, err := simulate("127.0.0.1:0", "127.0.0.1:0")
+	sims, err := simulators("127.0.0.1:0", "127.0.0.1:0")
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

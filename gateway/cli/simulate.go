@@ -2,7 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"os/signal"
+	"strings"
+	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/pushgate/pushgate/triggers/bamboo/bambootest"
 	"github.com/pushgate/pushgate/triggers/jenkins/jenkinstest"
@@ -14,17 +19,52 @@ const (
 	simulatedToken = "simulated-token"
 )
 
-// simulators are a simulated Jenkins and a simulated Bamboo, with the jobs and
+// simulate serves what the demo talks to, for trying serve without a CI server.
+func (p *program) simulate() *cobra.Command {
+	var jenkins, bamboo string
+	c := &cobra.Command{
+		Use:   "simulate",
+		Short: "serve a simulated Jenkins and Bamboo, to try serve without a CI server",
+		Long: "simulate serves a simulated Jenkins and a simulated Bamboo with the jobs and plans of the starter\n" +
+			"rules, and prints the environment that pushgate serve needs to use them. They are simulations, not\n" +
+			"the real servers: they answer as the vendors' sources and documentation say.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			s, err := simulators(jenkins, bamboo)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			for _, name := range []string{"BITBUCKET_TOKEN", "JENKINS_URL", "JENKINS_USER", "JENKINS_TOKEN", "BAMBOO_URL", "BAMBOO_TOKEN"} {
+				v, err := s.lookup(name)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(p.out, "export %s='%s'\n", name, strings.ReplaceAll(v, "'", `'\''`))
+			}
+			fmt.Fprintln(p.errOut, "serving until Ctrl-C; give these lines to the shell that runs pushgate serve")
+			<-ctx.Done()
+			return nil
+		},
+	}
+	c.Flags().StringVar(&jenkins, "jenkins", "127.0.0.1:9090", "address of the simulated Jenkins")
+	c.Flags().StringVar(&bamboo, "bamboo", "127.0.0.1:9091", "address of the simulated Bamboo")
+	return c
+}
+
+// A simulation is a simulated Jenkins and a simulated Bamboo, with the jobs and
 // plans that the starter rules name.
-type simulators struct {
+type simulation struct {
 	jenkins               *jenkinstest.Controller
 	bamboo                *bambootest.Server
 	jenkinsURL, bambooURL string
 	closers               []func()
 }
 
-func simulate(jenkinsAddr, bambooAddr string) (*simulators, error) {
-	s := &simulators{
+func simulators(jenkinsAddr, bambooAddr string) (*simulation, error) {
+	s := &simulation{
 		jenkins: jenkinstest.New(jenkinstest.Options{
 			Users: map[string]jenkinstest.User{simulatedUser: {Token: simulatedToken}}, AnonymousRead: true,
 			QuietPeriod: 200 * time.Millisecond, BuildTime: time.Second,
@@ -54,14 +94,14 @@ func simulate(jenkinsAddr, bambooAddr string) (*simulators, error) {
 	return s, nil
 }
 
-func (s *simulators) close() {
+func (s *simulation) close() {
 	for _, c := range s.closers {
 		c()
 	}
 }
 
 // lookup gives the values that the starter rules take from the environment.
-func (s *simulators) lookup(ref string) (string, error) {
+func (s *simulation) lookup(ref string) (string, error) {
 	v, ok := map[string]string{
 		"BITBUCKET_TOKEN": demoToken,
 		"JENKINS_URL":     s.jenkinsURL, "JENKINS_USER": simulatedUser, "JENKINS_TOKEN": simulatedToken,
