@@ -246,31 +246,41 @@ func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	set := g.Rules()
-	all := make([]ledger.Decided, len(waiting))
+	due := map[string]bool{}
 	for i := range waiting {
-		d := set.Decide(&waiting[i].Push, waiting[i].Owed)
-		all[i] = ledger.Decided{Push: &waiting[i], Rules: set.Hash(), Matched: d.Matched(), Builds: d.Builds()}
+		a := &waiting[i]
+		a.Decided = make([]ledger.Decided, len(a.Pushes))
+		for k := range a.Pushes {
+			d := set.Decide(&a.Pushes[k], nil)
+			a.Decided[k] = ledger.Decided{Rules: set.Hash(), Matched: d.Matched(), Builds: d.Builds()}
+			for _, b := range a.Decided[k].Builds {
+				due[b.Server] = true
+			}
+		}
 	}
-	verdicts, err := g.ledger.Decide(ctx, all)
+	verdicts, err := g.ledger.Decide(ctx, waiting)
 	if err != nil {
 		return 0, err
 	}
-	due := map[string]bool{}
-	for i, v := range verdicts {
-		p := &waiting[i].Push
-		log := g.log.With("delivery", p.Delivery, "repo", p.Repo, string(p.Kind), p.Ref)
-		switch {
-		case v.Repeat:
-			log.Info("decided: a repeat of the newest push starts nothing")
-		default:
-			log.Info("decided", "rules", all[i].Matched, "builds", v.Builds, "dead", v.Dead, "late", v.Late, "gap", v.Gap)
-		}
-		for _, b := range all[i].Builds {
-			due[b.Server] = true
+	g.wake(due)
+	for i := range verdicts {
+		for k, v := range verdicts[i] {
+			g.logDecision(ctx, &waiting[i].Pushes[k], &waiting[i].Decided[k], v)
 		}
 	}
-	g.wake(due)
 	return len(waiting), nil
+}
+
+func (g *Gateway) logDecision(ctx context.Context, p *rules.Push, d *ledger.Decided, v ledger.Verdict) {
+	if !g.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	log := g.log.With("delivery", p.Delivery, "repo", p.Repo, string(p.Kind), p.Ref)
+	if v.Repeat {
+		log.Info("decided: a repeat of the newest push starts nothing")
+		return
+	}
+	log.Info("decided", "rules", d.Matched, "builds", v.Builds, "dead", v.Dead, "late", v.Late, "gap", v.Gap)
 }
 
 // Ready says whether the gateway can take pushes.

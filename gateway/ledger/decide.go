@@ -13,14 +13,37 @@ import (
 	"github.com/pushgate/pushgate/rules"
 )
 
-// Waiting gives pushes that wait for a decision, in the order they came.
-func (l *Ledger) Waiting(ctx context.Context, limit int) ([]Push, error) {
-	return l.pushes(ctx, `WHERE p.state = 'waiting' ORDER BY p.n LIMIT ?`, limit)
+// An Arrival is a delivery that waits for its decision.
+type Arrival struct {
+	n      int64
+	ID     string
+	Pushes []rules.Push
+	// Decided is what Decide commits, one for each push.
+	Decided []Decided
 }
 
-// A Decided is a decision about a waiting push, to be committed.
+// Waiting gives deliveries that wait for a decision, in the order they came.
+func (l *Ledger) Waiting(ctx context.Context, limit int) ([]Arrival, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT d.n, d.salt, a.pushes FROM arrivals a JOIN deliveries d ON d.n = a.delivery ORDER BY a.delivery LIMIT ?`, limit)
+	return scanAll(rows, err, func(rows *sql.Rows, a *Arrival) error {
+		var salt int64
+		var text []byte
+		if err := rows.Scan(&a.n, &salt, &text); err != nil {
+			return err
+		}
+		a.ID = makeID(deliveryPrefix, a.n, salt)
+		if err := json.Unmarshal(text, &a.Pushes); err != nil {
+			return err
+		}
+		for i := range a.Pushes {
+			a.Pushes[i].Delivery = a.ID
+		}
+		return nil
+	})
+}
+
+// A Decided is a decision about one push.
 type Decided struct {
-	Push    *Push
 	Rules   string // hash of the deciding set
 	Matched []string
 	Builds  []rules.Build
@@ -34,22 +57,21 @@ type Verdict struct {
 	Builds, Dead int
 }
 
-// Decide commits decisions together with the builds they call for, in order. A
-// push that another call has decided meanwhile is left as it is, with a zero
-// Verdict. A push that repeats the newest move of its ref starts nothing.
-func (l *Ledger) Decide(ctx context.Context, all []Decided) ([]Verdict, error) {
+// Decide commits the decisions about arrivals together with the builds they
+// call for, in order, and ends their wait. It gives each a verdict for every
+// push, and none where it was decided meanwhile. A push that repeats the newest
+// move of its ref starts nothing.
+func (l *Ledger) Decide(ctx context.Context, arrivals []Arrival) ([][]Verdict, error) {
 	size := 0
-	for _, d := range all {
-		size += 256 + 1024*len(d.Builds)
+	for i := range arrivals {
+		size += 2048 * len(arrivals[i].Pushes)
 	}
-	verdicts := make([]Verdict, len(all))
-	err := l.write.do(ctx, size, func(ctx context.Context, t *txn) error {
-		for i, d := range all {
-			v, err := t.decide(ctx, d)
-			if err != nil {
+	verdicts := make([][]Verdict, len(arrivals))
+	err := l.write.do(ctx, size, func(ctx context.Context, t *txn) (err error) {
+		for i := range arrivals {
+			if verdicts[i], err = t.decideArrival(ctx, &arrivals[i]); err != nil {
 				return err
 			}
-			verdicts[i] = v
 		}
 		return nil
 	})
@@ -59,41 +81,66 @@ func (l *Ledger) Decide(ctx context.Context, all []Decided) ([]Verdict, error) {
 	return verdicts, nil
 }
 
-func (t *txn) decide(ctx context.Context, d Decided) (Verdict, error) {
-	var state string
-	if err := t.row(ctx, `SELECT state FROM pushes WHERE n = ?`, []any{d.Push.N}, &state); err != nil {
-		return Verdict{}, err
+func (t *txn) decideArrival(ctx context.Context, a *Arrival) ([]Verdict, error) {
+	res, err := t.exec(ctx, `DELETE FROM arrivals WHERE delivery = ?`, a.n)
+	if err != nil {
+		return nil, err
 	}
-	if state != PushWaiting {
-		return Verdict{}, nil
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return nil, err
 	}
-	ref, v, err := t.place(ctx, d.Push)
+	verdicts := make([]Verdict, len(a.Pushes))
+	for i := range a.Pushes {
+		if verdicts[i], err = t.decide(ctx, a.n, &a.Pushes[i], &a.Decided[i]); err != nil {
+			return nil, err
+		}
+	}
+	return verdicts, nil
+}
+
+func (t *txn) decide(ctx context.Context, delivery int64, p *rules.Push, d *Decided) (Verdict, error) {
+	ref, v, err := t.place(ctx, p)
 	if err != nil {
 		return Verdict{}, err
 	}
 	now := micros(time.Now())
-	state = PushDecided
+	state, builds, matched := PushDecided, d.Builds, d.Matched
 	if v.Repeat {
-		state, d.Builds, d.Matched = PushRepeat, nil, nil
+		state, builds, matched = PushRepeat, nil, nil
 	}
-	matched, err := json.Marshal(d.Matched)
+	matchedText, err := json.Marshal(matched)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if _, err := t.exec(ctx, `UPDATE pushes SET state = ?, ref = ?, late = ?, gap = ?, decided_at = ?, rules = ?, matched = ? WHERE n = ?`,
-		state, ref, v.Late, v.Gap, now, d.Rules, string(matched), d.Push.N); err != nil {
+	pushText, err := json.Marshal(p)
+	if err != nil {
 		return Verdict{}, err
 	}
-	for _, b := range d.Builds {
-		if err := t.addBuild(ctx, d.Push.N, ref, now, b, &v); err != nil {
+	res, err := t.exec(ctx, `INSERT INTO pushes (delivery, push, state, ref, before, after, event, late, gap, decided_at, rules, matched)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		delivery, string(pushText), state, ref.n, p.Before, p.After, string(p.Event), v.Late, v.Gap, now, d.Rules, string(matchedText))
+	if err != nil {
+		return Verdict{}, err
+	}
+	n, err := res.LastInsertId()
+	if err != nil {
+		return Verdict{}, err
+	}
+	if !v.Late && !v.Repeat {
+		if err := t.moveRef(ctx, &ref, p, n); err != nil {
+			return Verdict{}, err
+		}
+	}
+	for i := range builds {
+		if err := t.addBuild(ctx, n, ref.n, now, &builds[i], &v); err != nil {
 			return Verdict{}, err
 		}
 	}
 	return v, nil
 }
 
-func (t *txn) addBuild(ctx context.Context, push, ref, now int64, b rules.Build, v *Verdict) error {
-	text, err := json.Marshal(&b)
+func (t *txn) addBuild(ctx context.Context, push, ref, now int64, b *rules.Build, v *Verdict) error {
+	text, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
@@ -103,69 +150,65 @@ func (t *txn) addBuild(ctx context.Context, push, ref, now int64, b rules.Build,
 		v.Dead++
 	}
 	v.Builds++
-	_, err = t.exec(ctx, `INSERT INTO builds (id, push, ref, key, server, target, build, state, reason, due_at, created_at, ended_at)
+	_, err = t.exec(ctx, `INSERT INTO builds (salt, push, ref, key, server, target, build, state, reason, due_at, created_at, ended_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (push, key) DO NOTHING`,
-		newID("b"), push, ref, b.Key(), b.Server, b.Target(), string(text), string(state), b.Error, due, now, end)
+		newSalt(), push, ref, b.Key(), b.Server, b.Target(), string(text), string(state), b.Error, due, now, end)
 	return err
 }
 
-// place finds the push's ref, says how the push stands to what is known of it,
-// and moves the ref on.
-func (t *txn) place(ctx context.Context, p *Push) (ref int64, v Verdict, err error) {
-	repo := strings.ToLower(p.Push.Repo)
-	var head string
-	var newest int64
-	err = t.row(ctx, `SELECT n, head, newest FROM refs WHERE source = ? AND repo = ? AND kind = ? AND name = ?`,
-		[]any{p.Push.Source, repo, string(p.Push.Kind), p.Push.Ref}, &ref, &head, &newest)
-	if errors.Is(err, sql.ErrNoRows) {
-		res, err := t.exec(ctx, `INSERT INTO refs (source, repo, kind, name, head, newest) VALUES (?, ?, ?, ?, ?, ?)`,
-			p.Push.Source, repo, string(p.Push.Kind), p.Push.Ref, p.Push.After, p.N)
-		if err != nil {
-			return 0, v, err
-		}
-		ref, err = res.LastInsertId()
-		return ref, v, err
-	}
-	if err != nil {
-		return 0, v, err
-	}
-	var last rules.Push
-	if err := t.row(ctx, `SELECT before, after, event FROM pushes WHERE n = ?`, []any{newest}, &last.Before, &last.After, &last.Event); err != nil {
-		return 0, v, err
-	}
-	if v.Repeat = repeats(&last, &p.Push); v.Repeat {
-		return ref, v, nil
-	}
-	if !sameCommit(p.Push.Before, head) {
-		if v.Late, err = t.isLate(ctx, ref, p); err != nil {
-			return 0, v, err
-		}
-		v.Gap = !v.Late && head != "" && p.Push.Before != "" && p.Push.Event != rules.Forced
-	}
-	if !v.Late {
-		_, err = t.exec(ctx, `UPDATE refs SET head = ?, newest = ? WHERE n = ?`, p.Push.After, p.N, ref)
-	}
-	return ref, v, err
+// A ref is a row of refs with the newest move of it that was decided.
+type ref struct {
+	n                    int64
+	head                 string
+	before, after, event string
 }
 
-// repeats says whether b is the same move of a ref as a.
-func repeats(a, b *rules.Push) bool {
-	return sameCommit(a.Before, b.Before) && sameCommit(a.After, b.After) &&
-		(a.Event == rules.Deleted) == (b.Event == rules.Deleted)
+// place finds the push's ref, or makes it, and says how the push stands to what
+// is known of it.
+func (t *txn) place(ctx context.Context, p *rules.Push) (r ref, v Verdict, err error) {
+	repo := strings.ToLower(p.Repo)
+	err = t.row(ctx, `SELECT r.n, r.head, p.before, p.after, p.event FROM refs r JOIN pushes p ON p.n = r.newest
+		WHERE r.source = ? AND r.repo = ? AND r.kind = ? AND r.name = ?`,
+		[]any{p.Source, repo, string(p.Kind), p.Ref}, &r.n, &r.head, &r.before, &r.after, &r.event)
+	if errors.Is(err, sql.ErrNoRows) {
+		res, err := t.exec(ctx, `INSERT INTO refs (source, repo, kind, name, head, newest) VALUES (?, ?, ?, ?, '', 0)`, p.Source, repo, string(p.Kind), p.Ref)
+		if err != nil {
+			return r, v, err
+		}
+		r.n, err = res.LastInsertId()
+		return r, v, err
+	}
+	if err != nil {
+		return r, v, err
+	}
+	v.Repeat = sameCommit(r.before, p.Before) && sameCommit(r.after, p.After) &&
+		(rules.Event(r.event) == rules.Deleted) == (p.Event == rules.Deleted)
+	if v.Repeat || sameCommit(p.Before, r.head) {
+		return r, v, nil
+	}
+	v.Late, err = t.isLate(ctx, r.n, p)
+	v.Gap = !v.Late && r.head != "" && p.Before != "" && p.Event != rules.Forced
+	return r, v, err
+}
+
+// moveRef makes the push the newest of its ref.
+func (t *txn) moveRef(ctx context.Context, r *ref, p *rules.Push, n int64) error {
+	_, err := t.exec(ctx, `UPDATE refs SET head = ?, newest = ? WHERE n = ?`, p.After, n, r.n)
+	return err
 }
 
 // isLate says whether a push already decided started from where p ends.
-func (t *txn) isLate(ctx context.Context, ref int64, p *Push) (bool, error) {
-	if p.Push.After == "" {
+func (t *txn) isLate(ctx context.Context, ref int64, p *rules.Push) (bool, error) {
+	if p.After == "" {
 		return false, nil
 	}
 	var before string
 	err := t.row(ctx, `SELECT before FROM pushes WHERE ref = ? AND substr(before, 1, 12) = substr(?, 1, 12) LIMIT 1`,
-		[]any{ref, p.Push.After}, &before)
+		[]any{ref, p.After}, &before)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil && sameCommit(before, p.Push.After), err
+	return err == nil && sameCommit(before, p.After), err
 }
 
 // sameCommit compares hashes of which either may be abbreviated; an empty one

@@ -46,11 +46,12 @@ type Delivery struct {
 	Remote     string
 	Headers    map[string]string
 	Size       int64
+	Pushes     int
 	Note       string
 	Repeats    int
 }
 
-// The states of a push.
+// The states of a push. A waiting one has no row of its own yet.
 const (
 	PushWaiting = "waiting"
 	PushDecided = "decided"
@@ -59,17 +60,15 @@ const (
 
 // A Push is a ref that moved and what became of it.
 type Push struct {
-	N          int64
-	Delivery   string // id
-	Seq        int
-	Push       rules.Push
-	State      string
-	Late, Gap  bool
-	ReceivedAt time.Time
-	DecidedAt  time.Time // zero while waiting
-	Rules      string    // hash of the deciding set
-	Owed       rules.Owed
-	Matched    []string
+	N         int64  // 0 while waiting
+	Delivery  string // id
+	Push      rules.Push
+	State     string
+	Late, Gap bool
+	DecidedAt time.Time // zero while waiting
+	Rules     string    // hash of the deciding set
+	Owed      rules.Owed
+	Matched   []string
 }
 
 // A State is where a build stands.

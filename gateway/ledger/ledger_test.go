@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +55,13 @@ func build(target string) rules.Build {
 	return rules.Build{Rules: []string{"r"}, Server: "ci", Job: target, Parameters: map[string]string{"A": "x\n{{y}}"}}
 }
 
+// decided fills in that each push of an arrival calls for the builds.
+func decided(a *Arrival, builds ...rules.Build) {
+	for range a.Pushes {
+		a.Decided = append(a.Decided, Decided{Rules: "hash", Matched: []string{"r"}, Builds: builds})
+	}
+}
+
 // decide decides every waiting push to call for the builds.
 func decide(t testing.TB, l *Ledger, builds ...rules.Build) []Verdict {
 	t.Helper()
@@ -61,15 +69,14 @@ func decide(t testing.TB, l *Ledger, builds ...rules.Build) []Verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []Decided
 	for i := range waiting {
-		all = append(all, Decided{Push: &waiting[i], Rules: "hash", Matched: []string{"r"}, Builds: builds})
+		decided(&waiting[i], builds...)
 	}
-	v, err := l.Decide(t.Context(), all)
+	out, err := l.Decide(t.Context(), waiting)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v
+	return slices.Concat(out...)
 }
 
 func TestReceive(t *testing.T) {
@@ -91,15 +98,15 @@ func TestReceive(t *testing.T) {
 
 	l = openAt(t, path)
 	d, err := l.Delivery(t.Context(), first.ID)
-	if err != nil || d.Repeats != 1 || d.Key != "k1" || d.Headers["a"] != "b" || d.Size != 7 {
+	if err != nil || d.Repeats != 1 || d.Pushes != 2 || d.Headers["a"] != "b" || d.Size != 7 {
 		t.Errorf("%+v %v", d, err)
 	}
 	body, err := l.Body(t.Context(), first.ID)
 	if err != nil || string(body) != "body k1" {
 		t.Errorf("body %q %v", body, err)
 	}
-	ps, err := l.Pushes(t.Context(), first.ID)
-	if err != nil || len(ps) != 2 || ps[1].Push.Before != "c" || ps[1].State != PushWaiting || ps[0].Push.Delivery != first.ID {
+	ps, err := l.Pushes(t.Context(), &d)
+	if err != nil || len(ps) != 2 || ps[1].Push.Before != "c" || ps[1].State != PushWaiting || ps[0].Push.Delivery != first.ID || ps[0].Delivery != first.ID {
 		t.Errorf("%+v %v", ps, err)
 	}
 	list, err := l.Deliveries(t.Context(), Filter{Limit: 2})
@@ -179,14 +186,18 @@ func TestDecideOnce(t *testing.T) {
 	waiting, _ := l.Waiting(t.Context(), 10)
 	broken := build("")
 	broken.Error = "a segment is empty"
-	d := []Decided{{Push: &waiting[0], Rules: "h", Matched: []string{"r"}, Builds: []rules.Build{build("x"), build("x"), broken}}}
-	if v, err := l.Decide(t.Context(), d); err != nil || v[0] != (Verdict{Builds: 3, Dead: 1}) {
+	decided(&waiting[0], build("x"), build("x"), broken)
+	if v, err := l.Decide(t.Context(), waiting); err != nil || len(v) != 1 || v[0][0] != (Verdict{Builds: 3, Dead: 1}) {
 		t.Fatalf("%+v %v", v, err)
 	}
-	if v, err := l.Decide(t.Context(), d); err != nil || v[0] != (Verdict{}) {
+	if v, err := l.Decide(t.Context(), waiting); err != nil || len(v[0]) != 0 {
 		t.Fatalf("decided twice: %+v %v", v, err)
 	}
-	builds, err := l.Builds(t.Context(), waiting[0].Delivery)
+	delivery, err := l.Delivery(t.Context(), waiting[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	builds, err := l.Builds(t.Context(), &delivery)
 	if err != nil || len(builds) != 2 {
 		t.Fatalf("%d builds, %v", len(builds), err)
 	}
@@ -399,6 +410,24 @@ func TestRulesAreKept(t *testing.T) {
 	}
 	if _, err := l.Rules(t.Context(), "none"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	seen := map[string]bool{}
+	for _, n := range []int64{1, 31, 32, 1 << 20, 1<<55 + 7} {
+		salt := newSalt()
+		id := makeID("d_", n, salt)
+		gotN, gotSalt, ok := parseID("d_", id)
+		if gotN != n || gotSalt != salt || !ok || seen[id] {
+			t.Errorf("%d %d became %q, read as %d %d %v", n, salt, id, gotN, gotSalt, ok)
+		}
+		seen[id] = true
+	}
+	for _, id := range []string{"", "d_", "b_1aaaaaaaa", "d_aaaaaaaa", "d_1aaaaaaa!", "d_" + strings.Repeat("z", 40), "d_00aaaaaaaa"} {
+		if n, salt, ok := parseID("d_", id); ok {
+			t.Errorf("%q is read as %d %d", id, n, salt)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"embed"
 	"errors"
@@ -16,7 +17,6 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
-	"github.com/gofrs/uuid/v5"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -57,7 +57,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Ledger{logger: o.Logger, node: newID("n")}
+	l := &Ledger{logger: o.Logger, node: rand.Text()}
 	if o.ReadOnly {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("open ledger %s: there is none yet; pushgate serve makes it (%w)", path, err)
@@ -153,7 +153,7 @@ func openPool(path, mode string, conns int) (*sql.DB, error) {
 	if mode == "ro" {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q["_pragma"] = append(q["_pragma"], "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "wal_autocheckpoint(4000)")
+		q["_pragma"] = append(q["_pragma"], "page_size(16384)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "wal_autocheckpoint(4000)")
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
@@ -234,22 +234,4 @@ func explain(doing string, err error) error {
 		return fmt.Errorf("%s: %w: no permission; make the file and its folder writable for the user that runs pushgate (%w)", doing, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
-}
-
-const idDigits = "0123456789abcdefghjkmnpqrstvwxyz"
-
-// newID gives a new id that sorts by time: a UUIDv7 as 26 base-32 digits.
-func newID(prefix string) string {
-	u := uuid.Must(uuid.NewV7())
-	out := make([]byte, 0, len(prefix)+1+26)
-	out = append(append(out, prefix...), '_')
-	acc, bits := uint32(0), 2 // two leading zero bits make 130 of 128
-	for _, b := range u {
-		acc, bits = acc<<8|uint32(b), bits+8
-		for bits >= 5 {
-			bits -= 5
-			out = append(out, idDigits[acc>>bits&31])
-		}
-	}
-	return string(out)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/pushgate/pushgate/rules"
 )
 
 type nullInt = sql.NullInt64
@@ -62,7 +64,8 @@ func (l *Ledger) Deliveries(ctx context.Context, f Filter) ([]Delivery, error) {
 
 // Delivery gives one delivery by id.
 func (l *Ledger) Delivery(ctx context.Context, id string) (Delivery, error) {
-	list, err := scanDeliveries(l.read.QueryContext(ctx, deliveryColumns+` WHERE d.id = ?`, id))
+	n, salt, _ := parseID(deliveryPrefix, id)
+	list, err := scanDeliveries(l.read.QueryContext(ctx, deliveryColumns+` WHERE d.n = ? AND d.salt = ?`, n, salt))
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -75,7 +78,8 @@ func (l *Ledger) Delivery(ctx context.Context, id string) (Delivery, error) {
 // Body gives the exact bytes of a delivery's body.
 func (l *Ledger) Body(ctx context.Context, id string) ([]byte, error) {
 	var body []byte
-	err := l.read.QueryRowContext(ctx, `SELECT body FROM bodies JOIN deliveries d ON d.n = delivery WHERE d.id = ?`, id).Scan(&body)
+	n, salt, _ := parseID(deliveryPrefix, id)
+	err := l.read.QueryRowContext(ctx, `SELECT body FROM bodies JOIN deliveries d ON d.n = delivery WHERE d.n = ? AND d.salt = ?`, n, salt).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("body of delivery %q: %w", id, ErrNotFound)
 	}
@@ -83,30 +87,52 @@ func (l *Ledger) Body(ctx context.Context, id string) ([]byte, error) {
 }
 
 // Pushes gives the pushes of a delivery.
-func (l *Ledger) Pushes(ctx context.Context, delivery string) ([]Push, error) {
-	return l.pushes(ctx, `WHERE d.id = ? ORDER BY p.seq`, delivery)
+func (l *Ledger) Pushes(ctx context.Context, d *Delivery) ([]Push, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT n, push, state, late, gap, decided_at, rules, coalesce(owed, 'null'), matched
+		FROM pushes WHERE delivery = ? ORDER BY n`, d.N)
+	out, err := scanAll(rows, err, func(rows *sql.Rows, p *Push) error {
+		var decided nullInt
+		var text, owed, matched []byte
+		if err := rows.Scan(&p.N, &text, &p.State, &p.Late, &p.Gap, &decided, &p.Rules, &owed, &matched); err != nil {
+			return err
+		}
+		p.Delivery, p.DecidedAt = d.ID, fromMicros(decided)
+		return errors.Join(json.Unmarshal(text, &p.Push), json.Unmarshal(owed, &p.Owed), json.Unmarshal(matched, &p.Matched))
+	})
+	if err != nil || len(out) > 0 || d.Pushes == 0 {
+		return out, err
+	}
+	return l.undecided(ctx, d)
 }
 
-// PushByN gives one push.
-func (l *Ledger) PushByN(ctx context.Context, n int64) (Push, error) {
-	list, err := l.pushes(ctx, `WHERE p.n = ?`, n)
-	if err != nil {
-		return Push{}, err
+// undecided gives the pushes of a delivery that waits.
+func (l *Ledger) undecided(ctx context.Context, d *Delivery) ([]Push, error) {
+	var text []byte
+	err := l.read.QueryRowContext(ctx, `SELECT pushes FROM arrivals WHERE delivery = ?`, d.N).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil // decided between the two looks
 	}
-	if len(list) == 0 {
-		return Push{}, fmt.Errorf("push %d: %w", n, ErrNotFound)
+	var pushes []rules.Push
+	if err == nil {
+		err = json.Unmarshal(text, &pushes)
 	}
-	return list[0], nil
+	out := make([]Push, len(pushes))
+	for i := range pushes {
+		pushes[i].Delivery = d.ID
+		out[i] = Push{Delivery: d.ID, Push: pushes[i], State: PushWaiting}
+	}
+	return out, explain("read the ledger", err)
 }
 
 // Builds gives the builds of a delivery's pushes, in the order called for.
-func (l *Ledger) Builds(ctx context.Context, delivery string) ([]Build, error) {
-	return scanBuilds(l.read.QueryContext(ctx, buildColumns+` WHERE d.id = ? ORDER BY b.n`, delivery))
+func (l *Ledger) Builds(ctx context.Context, d *Delivery) ([]Build, error) {
+	return scanBuilds(l.read.QueryContext(ctx, buildColumns+` WHERE d.n = ? ORDER BY b.n`, d.N))
 }
 
 // Build gives one build by id.
 func (l *Ledger) Build(ctx context.Context, id string) (Build, error) {
-	list, err := scanBuilds(l.read.QueryContext(ctx, buildColumns+` WHERE b.id = ?`, id))
+	n, salt, _ := parseID(buildPrefix, id)
+	list, err := scanBuilds(l.read.QueryContext(ctx, buildColumns+` WHERE b.n = ? AND b.salt = ?`, n, salt))
 	if err != nil {
 		return Build{}, err
 	}
@@ -128,60 +154,45 @@ func (l *Ledger) Attempts(ctx context.Context, b *Build) ([]Attempt, error) {
 	})
 }
 
-// Unfinished counts what is not at its end: pushes that wait for a decision,
-// builds that have not ended.
-func (l *Ledger) Unfinished(ctx context.Context) (pushes, builds int, err error) {
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM pushes WHERE state = 'waiting'),
-		(SELECT count(*) FROM builds WHERE state IN ('due', 'starting', 'queued', 'running'))`).Scan(&pushes, &builds)
-	return pushes, builds, explain("count what is unfinished", err)
+// Unfinished counts what is not at its end: deliveries that wait for a
+// decision, builds that have not ended.
+func (l *Ledger) Unfinished(ctx context.Context) (deliveries, builds int, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM arrivals),
+		(SELECT count(*) FROM builds WHERE state IN ('due', 'starting', 'queued', 'running'))`).Scan(&deliveries, &builds)
+	return deliveries, builds, explain("count what is unfinished", err)
 }
 
-const deliveryColumns = `SELECT d.n, d.id, d.source, coalesce(d.key, ''), d.received_at, d.repo, d.remote, d.headers, d.size, d.note, d.repeats FROM deliveries d`
+const deliveryColumns = `SELECT d.n, d.salt, d.source, d.received_at, d.repo, d.remote, d.headers, d.size, d.pushes, d.note, d.repeats FROM deliveries d`
 
 func scanDeliveries(rows *sql.Rows, err error) ([]Delivery, error) {
 	return scanAll(rows, err, func(rows *sql.Rows, d *Delivery) error {
 		var at nullInt
-		var headers string
-		if err := rows.Scan(&d.N, &d.ID, &d.Source, &d.Key, &at, &d.Repo, &d.Remote, &headers, &d.Size, &d.Note, &d.Repeats); err != nil {
+		var salt int64
+		var headers []byte
+		if err := rows.Scan(&d.N, &salt, &d.Source, &at, &d.Repo, &d.Remote, &headers, &d.Size, &d.Pushes, &d.Note, &d.Repeats); err != nil {
 			return err
 		}
-		d.ReceivedAt = fromMicros(at)
-		return json.Unmarshal([]byte(headers), &d.Headers)
+		d.ID, d.ReceivedAt = makeID(deliveryPrefix, d.N, salt), fromMicros(at)
+		return json.Unmarshal(headers, &d.Headers)
 	})
 }
 
-func (l *Ledger) pushes(ctx context.Context, where string, args ...any) ([]Push, error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT p.n, d.id, p.seq, p.push, p.state, p.late, p.gap, d.received_at, p.decided_at,
-		coalesce(p.rules, ''), coalesce(p.owed, 'null'), coalesce(p.matched, '[]') FROM pushes p JOIN deliveries d ON d.n = p.delivery `+where, args...)
-	return scanAll(rows, err, func(rows *sql.Rows, p *Push) error {
-		var received, decided nullInt
-		var text, owed, matched string
-		if err := rows.Scan(&p.N, &p.Delivery, &p.Seq, &text, &p.State, &p.Late, &p.Gap, &received, &decided, &p.Rules, &owed, &matched); err != nil {
-			return err
-		}
-		p.ReceivedAt, p.DecidedAt = fromMicros(received), fromMicros(decided)
-		return errors.Join(
-			json.Unmarshal([]byte(text), &p.Push),
-			json.Unmarshal([]byte(owed), &p.Owed),
-			json.Unmarshal([]byte(matched), &p.Matched),
-		)
-	})
-}
-
-const buildColumns = `SELECT b.n, b.id, b.push, d.id, d.repo, r.name, b.server, b.target, b.build, b.state, b.reason, b.uncertain, b.merged, b.handle,
+const buildColumns = `SELECT b.n, b.salt, b.push, d.n, d.salt, d.repo, r.name, b.server, b.target, b.build, b.state, b.reason, b.uncertain, b.merged, b.handle,
 	b.url, b.notes, b.attempts, b.failures, b.lease, b.due_at, b.created_at, b.started_at, b.ended_at
 	FROM builds b JOIN pushes p ON p.n = b.push JOIN deliveries d ON d.n = p.delivery JOIN refs r ON r.n = b.ref`
 
 func scanBuilds(rows *sql.Rows, err error) ([]Build, error) {
 	return scanAll(rows, err, func(rows *sql.Rows, b *Build) error {
 		var due, created, started, ended nullInt
-		var text, notes string
-		if err := rows.Scan(&b.N, &b.ID, &b.Push, &b.Delivery, &b.Repo, &b.Ref, &b.Server, &b.Target, &text, &b.State, &b.Reason, &b.Uncertain, &b.Merged, &b.Handle,
+		var salt, delivery, deliverySalt int64
+		var text, notes []byte
+		if err := rows.Scan(&b.N, &salt, &b.Push, &delivery, &deliverySalt, &b.Repo, &b.Ref, &b.Server, &b.Target, &text, &b.State, &b.Reason, &b.Uncertain, &b.Merged, &b.Handle,
 			&b.URL, &notes, &b.Attempts, &b.Failures, &b.Lease, &due, &created, &started, &ended); err != nil {
 			return err
 		}
+		b.ID, b.Delivery = makeID(buildPrefix, b.N, salt), makeID(deliveryPrefix, delivery, deliverySalt)
 		b.DueAt, b.CreatedAt, b.StartedAt, b.EndedAt = fromMicros(due), fromMicros(created), fromMicros(started), fromMicros(ended)
-		return errors.Join(json.Unmarshal([]byte(text), &b.Build), json.Unmarshal([]byte(notes), &b.Notes))
+		return errors.Join(json.Unmarshal(text, &b.Build), json.Unmarshal(notes, &b.Notes))
 	})
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -21,52 +22,46 @@ type Received struct {
 	Duplicate bool
 }
 
-// Receive commits a delivery with its body and pushes, which are then waiting
-// for a decision. It fills in the delivery's id. After an error nothing is
-// kept, and the sender must not be told otherwise.
+// Receive commits a delivery with its body and pushes, which then wait for a
+// decision. After an error nothing is kept, and the sender must not be told
+// otherwise.
 func (l *Ledger) Receive(ctx context.Context, d Delivery, body []byte, pushes []rules.Push) (Received, error) {
-	d.ID = newID("d")
 	headers, err := json.Marshal(d.Headers, json.Deterministic(true))
 	if err != nil {
 		return Received{}, fmt.Errorf("store headers: %w", err)
 	}
-	texts := make([][]byte, len(pushes))
-	size := len(body) + len(headers) + 512
-	for i := range pushes {
-		pushes[i].Delivery = d.ID
-		if texts[i], err = json.Marshal(&pushes[i]); err != nil {
-			return Received{}, fmt.Errorf("store push: %w", err)
-		}
-		size += len(texts[i])
+	text, err := json.Marshal(pushes)
+	if err != nil {
+		return Received{}, fmt.Errorf("store pushes: %w", err)
 	}
+	key := repeatKey(d.Source, d.Key)
+	salt := newSalt()
 	var out Received
-	err = l.write.do(ctx, size, func(ctx context.Context, t *txn) error {
-		out = Received{ID: d.ID, Pushes: len(pushes)}
-		res, err := t.exec(ctx, `INSERT INTO deliveries (id, source, key, received_at, repo, remote, headers, size, note)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, key) DO NOTHING`,
-			d.ID, d.Source, nullText(d.Key), micros(d.ReceivedAt), d.Repo, d.Remote, string(headers), len(body), d.Note)
+	err = l.write.do(ctx, len(body)+len(text)+512, func(ctx context.Context, t *txn) error {
+		res, err := t.exec(ctx, `INSERT INTO deliveries (salt, source, key, received_at, repo, remote, headers, size, pushes, note)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING`,
+			salt, d.Source, key, micros(d.ReceivedAt), d.Repo, d.Remote, string(headers), len(body), len(pushes), d.Note)
 		if err != nil {
 			return err
 		}
 		if added, err := res.RowsAffected(); err != nil {
 			return err
 		} else if added == 0 {
-			return t.repeated(ctx, d, &out)
+			out, err = t.repeated(ctx, key)
+			return err
 		}
 		n, err := res.LastInsertId()
 		if err != nil {
 			return err
 		}
+		out = Received{ID: makeID(deliveryPrefix, n, salt), Pushes: len(pushes)}
 		if _, err := t.exec(ctx, `INSERT INTO bodies (delivery, body) VALUES (?, ?)`, n, body); err != nil {
 			return err
 		}
-		for i, p := range pushes {
-			if _, err := t.exec(ctx, `INSERT INTO pushes (delivery, seq, push, state, before, after, event) VALUES (?, ?, ?, 'waiting', ?, ?, ?)`,
-				n, i, string(texts[i]), p.Before, p.After, string(p.Event)); err != nil {
-				return err
-			}
+		if len(pushes) > 0 {
+			_, err = t.exec(ctx, `INSERT INTO arrivals (delivery, pushes) VALUES (?, ?)`, n, string(text))
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return Received{}, fmt.Errorf("receive a delivery: %w", err)
@@ -74,18 +69,25 @@ func (l *Ledger) Receive(ctx context.Context, d Delivery, body []byte, pushes []
 	return out, nil
 }
 
+// repeatKey is what the index of keys holds: a key is its source's own.
+func repeatKey(source, key string) []byte {
+	if key == "" {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(source + "\x00" + key))
+	return sum[:16]
+}
+
 // repeated finds the delivery that came first, and counts.
-func (t *txn) repeated(ctx context.Context, d Delivery, out *Received) error {
-	out.Duplicate = true
-	var n int64
-	if err := t.row(ctx, `SELECT n, id FROM deliveries WHERE source = ? AND key = ?`, []any{d.Source, d.Key}, &n, &out.ID); err != nil {
-		return err
+func (t *txn) repeated(ctx context.Context, key []byte) (Received, error) {
+	out := Received{Duplicate: true}
+	var n, salt int64
+	if err := t.row(ctx, `SELECT n, salt, pushes FROM deliveries WHERE key = ?`, []any{key}, &n, &salt, &out.Pushes); err != nil {
+		return out, err
 	}
-	if err := t.row(ctx, `SELECT count(*) FROM pushes WHERE delivery = ?`, []any{n}, &out.Pushes); err != nil {
-		return err
-	}
+	out.ID = makeID(deliveryPrefix, n, salt)
 	_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE n = ?`, n)
-	return err
+	return out, err
 }
 
 // SaveRules keeps a rule set for explaining what it decides. It comes before
@@ -125,13 +127,6 @@ func (l *Ledger) Rules(ctx context.Context, hash string) (*rules.Set, error) {
 		return nil, fmt.Errorf("rule set %.12s was kept but no longer loads: %w", hash, err)
 	}
 	return s, nil
-}
-
-func nullText(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

@@ -84,7 +84,7 @@ type AttemptView struct {
 // View reads what became of a delivery; with the decisions if whole is set.
 func (p *Pages) View(ctx context.Context, d ledger.Delivery, whole bool) (DeliveryView, error) {
 	v := DeliveryView{ID: d.ID, Source: d.Source, Repo: d.Repo, Received: d.ReceivedAt, Size: d.Size, Repeats: d.Repeats, Note: d.Note}
-	pushes, err := p.o.Ledger.Pushes(ctx, d.ID)
+	pushes, err := p.o.Ledger.Pushes(ctx, &d)
 	if err != nil {
 		return v, err
 	}
@@ -101,7 +101,7 @@ func (p *Pages) View(ctx context.Context, d ledger.Delivery, whole bool) (Delive
 		}
 		v.Pushes = append(v.Pushes, pv)
 	}
-	builds, err := p.o.Ledger.Builds(ctx, d.ID)
+	builds, err := p.o.Ledger.Builds(ctx, &d)
 	for i := range builds {
 		v.Builds = append(v.Builds, buildView(&builds[i]))
 	}

@@ -111,8 +111,8 @@ func (p *Pages) Deliveries(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := 0; err == nil && i < len(list); i++ {
 		item := row{Delivery: list[i]}
-		if item.Pushes, err = p.o.Ledger.Pushes(r.Context(), item.ID); err == nil {
-			item.Builds, err = p.o.Ledger.Builds(r.Context(), item.ID)
+		if item.Pushes, err = p.o.Ledger.Pushes(r.Context(), &item.Delivery); err == nil {
+			item.Builds, err = p.o.Ledger.Builds(r.Context(), &item.Delivery)
 		}
 		data.Rows = append(data.Rows, item)
 	}
@@ -139,12 +139,12 @@ func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 		p.render(w, r, "", nil, err)
 		return
 	}
-	pushes, err := p.o.Ledger.Pushes(ctx, data.ID)
+	pushes, err := p.o.Ledger.Pushes(ctx, &data.Delivery)
 	if err != nil {
 		p.render(w, r, "", nil, err)
 		return
 	}
-	builds, err := p.o.Ledger.Builds(ctx, data.ID)
+	builds, err := p.o.Ledger.Builds(ctx, &data.Delivery)
 	for _, push := range pushes {
 		v := pushView{Push: push}
 		if push.State == ledger.PushDecided {

@@ -1,23 +1,25 @@
 -- +goose Up
 
 -- Times are microseconds since 1970 in UTC. JSON is stored as text. A row's n
--- grows with arrival and orders pages; ids are for people and other systems.
+-- grows with arrival and orders pages; the id that people and other systems see
+-- is made of n and of salt, 40 random bits that keep ids of two ledgers apart.
 
 -- A request that was accepted: its sender verified, its body read.
 CREATE TABLE deliveries (
   n           INTEGER PRIMARY KEY,
-  id          TEXT NOT NULL UNIQUE,   -- d_ and 26 characters
+  salt        INTEGER NOT NULL,       -- completes the id, d_…
   source      TEXT NOT NULL,          -- name of the source in the rule file
-  key         TEXT,                   -- recognises a repeat within its source; NULL: never a repeat
+  key         BLOB,                   -- recognises a repeat, the source's name is part of it; NULL: never a repeat
   received_at INTEGER NOT NULL,       -- when the request was read
   repo        TEXT NOT NULL,          -- owner/name as the host spells it
   remote      TEXT NOT NULL,          -- address the request came from
   headers     TEXT NOT NULL,          -- JSON object of the headers that matter; no credentials
   size        INTEGER NOT NULL,       -- bytes of the body
-  note        TEXT NOT NULL,          -- why there are no pushes, in words; else empty
-  repeats     INTEGER NOT NULL DEFAULT 0, -- how often the same delivery came again
-  UNIQUE (source, key)
+  pushes      INTEGER NOT NULL,       -- how many refs it tells of
+  note        TEXT NOT NULL,          -- why there are none, in words; else empty
+  repeats     INTEGER NOT NULL DEFAULT 0 -- how often the same delivery came again
 );
+CREATE UNIQUE INDEX deliveries_key ON deliveries (key) WHERE key IS NOT NULL;
 
 -- The exact bytes of each body, apart from the lists.
 CREATE TABLE bodies (
@@ -25,27 +27,32 @@ CREATE TABLE bodies (
   body     BLOB NOT NULL
 );
 
--- A ref that moved, as one delivery tells it.
+-- Deliveries that wait for their decision: the queue of the decider. A row is
+-- gone once its pushes are decided.
+CREATE TABLE arrivals (
+  delivery INTEGER PRIMARY KEY REFERENCES deliveries (n),
+  pushes   TEXT NOT NULL              -- JSON list of rules.Push
+);
+
+-- A ref that moved, as one delivery tells it, and what was decided.
 CREATE TABLE pushes (
   n           INTEGER PRIMARY KEY,
   delivery    INTEGER NOT NULL REFERENCES deliveries (n),
-  seq         INTEGER NOT NULL,       -- place within the delivery, from 0
   push        TEXT NOT NULL,          -- rules.Push as JSON
-  state       TEXT NOT NULL,          -- waiting | decided | repeat
-  ref         INTEGER REFERENCES refs (n), -- set when decided
+  state       TEXT NOT NULL,          -- decided | repeat
+  ref         INTEGER NOT NULL REFERENCES refs (n),
   before      TEXT NOT NULL,          -- commit before, as long as the host gives it
   after       TEXT NOT NULL,          -- commit after
   event       TEXT NOT NULL,          -- push | create | delete | force
-  late        INTEGER NOT NULL DEFAULT 0, -- 1: another push already started from where this one ends
-  gap         INTEGER NOT NULL DEFAULT 0, -- 1: it starts from a commit that is not the known head: a lost webhook
-  decided_at  INTEGER,                -- when the decision was committed
-  rules       TEXT,                   -- hash of the rule set that decided
+  late        INTEGER NOT NULL,       -- 1: another push already started from where this one ends
+  gap         INTEGER NOT NULL,       -- 1: it starts from a commit that is not the known head: a lost webhook
+  decided_at  INTEGER NOT NULL,       -- when the decision was committed
+  rules       TEXT NOT NULL,          -- hash of the rule set that decided
   owed        TEXT,                   -- rules.Owed as JSON, what the decision was asked besides the push; NULL: nothing
-  matched     TEXT                    -- JSON list of the names of the rules that matched
+  matched     TEXT NOT NULL           -- JSON list of the names of the rules that matched
 );
 CREATE INDEX pushes_delivery ON pushes (delivery);
-CREATE INDEX pushes_waiting ON pushes (n) WHERE state = 'waiting';
-CREATE INDEX pushes_before ON pushes (ref, substr(before, 1, 12)) WHERE ref IS NOT NULL;
+CREATE INDEX pushes_before ON pushes (ref, substr(before, 1, 12));
 
 -- What is known of a branch or tag. Never pruned while the ref lives.
 CREATE TABLE refs (
@@ -62,7 +69,7 @@ CREATE TABLE refs (
 -- A build that a push called for. It carries all that starting it needs.
 CREATE TABLE builds (
   n          INTEGER PRIMARY KEY,
-  id         TEXT NOT NULL UNIQUE,    -- b_ and 26 characters; travels to the server
+  salt       INTEGER NOT NULL,        -- completes the id, b_…, which travels to the server
   push       INTEGER NOT NULL REFERENCES pushes (n),
   ref        INTEGER NOT NULL REFERENCES refs (n),
   key        TEXT NOT NULL,           -- server, target and rendered values: the same build once per push
