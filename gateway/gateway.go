@@ -125,10 +125,10 @@ func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 // Run works until the context ends, then lets starts under way end, for a
 // while. Requests may be served before, during and after.
 func (g *Gateway) Run(ctx context.Context) error {
-	if err := g.ledger.SaveRules(ctx, g.Rules()); err != nil {
+	if err := g.ledger.SaveRules(context.WithoutCancel(ctx), g.Rules()); err != nil {
 		return err
 	}
-	n, err := g.ledger.Recover(ctx, true)
+	n, err := g.ledger.Recover(context.WithoutCancel(ctx), true)
 	if err != nil {
 		return err
 	}

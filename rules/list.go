@@ -8,8 +8,6 @@ type list struct {
 	entries []entry
 	// negative says that every entry is a "!".
 	negative bool
-	// fold says that values are compared without regard to case.
-	fold bool
 }
 
 type entry struct {
@@ -28,14 +26,6 @@ func (l *list) ask(v value) (bool, *entry) {
 		}
 	}
 	return l.negative, nil
-}
-
-// value prepares a string for ask.
-func (l *list) value(s string) value {
-	if l.fold {
-		s = strings.ToLower(s)
-	}
-	return newValue(s)
 }
 
 // newEntry compiles one entry of a list. Errors are *patternError.

@@ -125,7 +125,7 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 }
 
 func (l *loader) patterns(n *yaml.Node, what string, fold, rooted bool) *list {
-	out := &list{fold: fold, negative: true}
+	out := &list{negative: true}
 	items := l.items(n, what)
 	if len(items) > maxListEntries {
 		l.fail(n, "split the rule, or write broader patterns", "%s has more than %d patterns", what, maxListEntries)

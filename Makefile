@@ -1,0 +1,53 @@
+# make run   build, then see it work: starter rules, simulated servers, sample pushes
+# make test  everything: vet, lint, unit, race and end-to-end tests
+# make help  the rest
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test vet lint unit race e2e bench soak fuzz clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: build ## build and run the demo
+	@./pushgate demo
+
+build: ## build ./pushgate
+	@go build -trimpath -o pushgate .
+
+test: vet lint race e2e ## everything: vet, lint, unit and race tests, end to end
+
+vet:
+	go vet ./...
+
+lint: ## gofmt, staticcheck, and the module files
+	@test -z "$$(gofmt -l .)" || { echo "not formatted, run gofmt -w:"; gofmt -l .; exit 1; }
+	go tool staticcheck ./...
+	go mod tidy -diff
+	go mod verify
+
+unit: ## tests without the race detector, quick
+	go test ./...
+
+race:
+	go test -race -timeout 10m ./...
+
+e2e: build ## the program itself, once from the outside
+	./pushgate check --strict
+	./pushgate demo --once --listen 127.0.0.1:0 > /dev/null
+
+bench: ## benchmarks; ratios within one run
+	go test -run '^$$' -bench . -benchtime 6x ./gateway
+	go test -run '^$$' -bench . -benchmem ./gateway/ledger ./rules
+
+ROUNDS ?= 200
+soak: ## kill the program ROUNDS times under load
+	PUSHGATE_SOAK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 2h -run TestKillLoop -v .
+
+FUZZTIME ?= 1m
+fuzz: ## each fuzz target for FUZZTIME
+	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./gateway/host
+	go test -run '^$$' -fuzz FuzzJobPath -fuzztime $(FUZZTIME) ./triggers/jenkins
+	go test -run '^$$' -fuzz FuzzPattern -fuzztime $(FUZZTIME) ./rules
+
+clean: ## remove what was built
+	rm -f pushgate
