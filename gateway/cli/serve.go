@@ -172,6 +172,17 @@ func (d *daemon) watch(ctx context.Context, path string) {
 	if err != nil {
 		d.log.Warn("changes of the rule file are not noticed; send SIGHUP after one", "error", err)
 	}
+	// Other files in the folder change as well, the ledger for one.
+	last, _ := os.Stat(path)
+	changed := func() bool {
+		now, err := os.Stat(path)
+		was := last
+		last = now
+		if err != nil || was == nil {
+			return err == nil
+		}
+		return !os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime()) || was.Size() != now.Size()
+	}
 	// An editor writes in several steps: look when it has been quiet a moment.
 	settle := time.NewTimer(time.Hour)
 	defer settle.Stop()
@@ -186,6 +197,9 @@ func (d *daemon) watch(ctx context.Context, path string) {
 		case <-hup:
 			d.forced = true
 		case <-settle.C:
+			if !changed() {
+				continue
+			}
 		}
 		if err := d.reload(ctx); err != nil {
 			d.log.Error("the rules were not reloaded; those in force stay", "error", err)
