@@ -45,24 +45,24 @@ func short(node string) string { return node[:min(len(node), nodeDigits)] }
 // body. all is false where the walk was cut short.
 func (g *commitGraph) reach(branch string) (reached []int, all bool) {
 	seen := map[int]bool{}
-	todo := []int{}
+	stack := []int{}
 	add := func(i int) {
 		if !seen[i] {
 			seen[i] = true
-			todo = append(todo, i)
+			stack = append(stack, i)
 		}
 	}
 	for _, i := range g.own[branch] {
 		add(i)
 	}
 	all = true
-	for len(todo) > 0 {
+	for len(stack) > 0 {
 		if g.visits++; g.visits > maxVisits {
 			all = false
 			break
 		}
-		i := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
 		for _, parent := range g.commits[i].Parents {
 			if j, ok := g.byNode[short(parent)]; ok && parent != "" {
 				add(j)
