@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -49,7 +50,9 @@ func (p *program) deliveries() *cobra.Command {
 				return err
 			}
 			defer l.Close()
-			f.State = ledger.State(state)
+			if f.State = ledger.State(state); state != "" && !slices.Contains(ledger.States(), f.State) {
+				return usagef("--state is one of %s", strings.Trim(fmt.Sprint(ledger.States()), "[]"))
+			}
 			if since > 0 {
 				f.Since = time.Now().Add(-since)
 			}

@@ -89,6 +89,11 @@ const (
 	Lost      State = "lost"      // gone from its server
 )
 
+// States are all states, in the order a build goes through them.
+func States() []State {
+	return []State{Due, Starting, Queued, Running, Succeeded, Unstable, Failed, Aborted, Triggered, Dead, Lost}
+}
+
 // Ended says that nothing more will happen to a build by itself.
 func (s State) Ended() bool {
 	switch s {

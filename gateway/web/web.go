@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -156,12 +157,20 @@ func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 		}
 		for _, b := range builds {
 			if b.Push == push.N {
+				if b.State == ledger.Due && !p.serves(b.Server) {
+					b.Reason = "the rules in force no longer name its server; it waits until they do"
+				}
 				v.Builds = append(v.Builds, b)
 			}
 		}
 		data.Pushes = append(data.Pushes, v)
 	}
 	p.render(w, r, "delivery.html", data, err)
+}
+
+// serves says whether the rules in force name the server.
+func (p *Pages) serves(server string) bool {
+	return slices.ContainsFunc(p.o.Rules().Servers(), func(s rules.Server) bool { return s.Name == server })
 }
 
 // explain decides again, under the set that decided.
