@@ -70,6 +70,9 @@ func (g *gate) answered(e *triggers.Error) (shut, opened bool) {
 		g.failures, g.forever, g.probing = 0, false, false
 		return false, opened
 	}
+	if g.failures > 0 && !g.probing && e.Status != http.StatusUnauthorized {
+		return false, false // asked for before the gate shut: no news
+	}
 	shut = g.failures == 0
 	d := min(gateShortest<<min(g.failures, 10), gateLongest)
 	g.failures++

@@ -29,6 +29,13 @@ func TestGate(t *testing.T) {
 		if shut, _ := g.answered(away); !shut || g.pass(time.Now(), 8) != 0 {
 			t.Fatal("a server's failure does not shut the gate")
 		}
+		first := g.wait(time.Now())
+		for range 8 {
+			g.answered(away)
+		}
+		if w := g.wait(time.Now()); w != first {
+			t.Fatalf("starts asked for before it shut make it wait %s instead of %s", w, first)
+		}
 		for range 10 {
 			time.Sleep(g.wait(time.Now()))
 			if n := g.pass(time.Now(), 8); n != 1 {
@@ -55,7 +62,7 @@ func TestGate(t *testing.T) {
 		if w := g.wait(time.Now()); w < 10*time.Minute {
 			t.Errorf("Retry-After is not honoured: %s", w)
 		}
-		g.answered(&triggers.Error{Server: true, Status: 401})
+		g.answered(&triggers.Error{Server: true, Status: 401}) // not the probe's, and still
 		time.Sleep(1000 * time.Hour)
 		if g.pass(time.Now(), 8) != 0 {
 			t.Error("refused credentials are tried again by itself")

@@ -123,7 +123,7 @@ func (p *program) runDemo(ctx context.Context, listen string, once, asJSON bool)
 	fmt.Fprintf(p.errOut, `Still serving; Ctrl-C ends it. What to try next:
   the pages, with each decision rule by rule:  %[1]s/
   send a push again (it is a repeat):          curl --data-urlencode payload@%[3]s '%[1]s/hooks/bitbucket?token=%[2]s'
-  ask why, without any server:                 pushgate explain --rules rules.yaml --repo marcus/project-x --branch master --file docs/a.md
+  ask why, without any server:                 ./pushgate explain --rules rules.yaml --repo marcus/project-x --branch master --file docs/a.md
 `, base, demoToken, samples[0])
 	<-ctx.Done()
 	return nil

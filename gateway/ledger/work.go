@@ -26,7 +26,7 @@ func (l *Ledger) Recover(ctx context.Context, all bool) (int, error) {
 			until = 1 << 62
 		}
 		res, err := t.exec(ctx, `UPDATE builds SET state = 'due', uncertain = 1, due_at = ?, holder = NULL, lease_end = NULL,
-			reason = 'its start was interrupted; the server may have taken it' WHERE state = 'starting' AND lease_end <= ?`, now, until)
+			reason = 'its start was interrupted; the server may have taken it' WHERE state = 'starting' AND holder IS NOT NULL AND lease_end <= ?`, now, until)
 		if err != nil {
 			return err
 		}
