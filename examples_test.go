@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pushgate/pushgate/gateway/cli"
+)
+
+var update = flag.Bool("update", false, "rewrite the .explain files of examples")
+
+func run(args ...string) (code int, stdout, stderr string) {
+	var out, errOut bytes.Buffer
+	code = cli.Main(files, args, &bytes.Buffer{}, &out, &errOut)
+	return code, out.String(), errOut.String()
+}
+
+// TestExamples: each folder of examples checks clean without any environment,
+// and explains its pushes as the files beside them say.
+func TestExamples(t *testing.T) {
+	folders, err := filepath.Glob("examples/*/rules.yaml")
+	if err != nil || len(folders) < 3 {
+		t.Fatalf("examples found: %q %v", folders, err)
+	}
+	for _, rulesPath := range folders {
+		t.Run(filepath.Base(filepath.Dir(rulesPath)), func(t *testing.T) {
+			if code, _, stderr := run("check", "--strict", rulesPath); code != 0 {
+				t.Errorf("check: %d\n%s", code, stderr)
+			}
+			bodies, err := filepath.Glob(filepath.Join(filepath.Dir(rulesPath), "*.json"))
+			if err != nil || len(bodies) == 0 {
+				t.Fatalf("no pushes: %v", err)
+			}
+			for _, body := range bodies {
+				code, got, stderr := run("explain", "--rules", rulesPath, body)
+				if code != 0 {
+					t.Errorf("explain %s: %d\n%s", body, code, stderr)
+				}
+				want := body[:len(body)-len(".json")] + ".explain"
+				if *update {
+					if err := os.WriteFile(want, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				text, err := os.ReadFile(want)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(text), got); diff != "" {
+					t.Errorf("%s\n%s", want, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestStarter: the starter file checks clean, and the README's command about it
+// says what the README promises.
+func TestStarter(t *testing.T) {
+	if code, stdout, stderr := run("check", "--strict"); code != 0 || stdout != "ok: 3 rules, 2 servers, 1 source\n" {
+		t.Errorf("%d %s %s", code, stdout, stderr)
+	}
+	if code, stdout, _ := run("explain", "--repo", "marcus/project-x", "--branch", "master", "--file", "docs/a.md"); code != 0 || !bytes.Contains([]byte(stdout), []byte("starts project-x-docs on ci")) {
+		t.Errorf("%d %s", code, stdout)
+	}
+}
