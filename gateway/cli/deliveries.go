@@ -45,20 +45,20 @@ func (p *program) deliveries() *cobra.Command {
 		Short: "list what was received, newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.State = ledger.State(state); state != "" && !slices.Contains(ledger.States(), f.State) {
+				return usagef("--state is one of %s", strings.Trim(fmt.Sprint(ledger.States()), "[]"))
+			}
+			if f.Limit < 1 {
+				return usagef("--limit must be at least 1")
+			}
+			if since > 0 {
+				f.Since = time.Now().Add(-since)
+			}
 			l, pages, err := p.look(c.Context(), database)
 			if err != nil {
 				return err
 			}
 			defer l.Close()
-			if f.State = ledger.State(state); state != "" && !slices.Contains(ledger.States(), f.State) {
-				return usagef("--state is one of %s", strings.Trim(fmt.Sprint(ledger.States()), "[]"))
-			}
-			if since > 0 {
-				f.Since = time.Now().Add(-since)
-			}
-			if f.Limit < 1 {
-				return usagef("--limit must be at least 1")
-			}
 			list, err := l.Deliveries(c.Context(), f)
 			if err != nil {
 				return err
