@@ -60,6 +60,8 @@ type Gateway struct {
 	arrived  chan struct{} // a delivery may wait for a decision
 	refusals atomic.Int64
 
+	receiving atomic.Int64 // requests that are being received
+
 	reloading sync.Mutex
 	mu        sync.Mutex
 	servers   map[string]*server
@@ -216,13 +218,26 @@ func (g *Gateway) recover(ctx context.Context) {
 // idlePoll bounds how long anything sleeps without a signal.
 const idlePoll = 5 * time.Second
 
-// decideBatch is how many pushes are decided in one transaction.
-const decideBatch = 64
+// decideBatch is how many deliveries are decided in one transaction.
+const decideBatch = 256
+
+// Receiving goes before deciding: a sender that is kept waiting gives up and
+// may never come back, a decision only comes later. While more than busy
+// requests are being received a decision waits, but no longer than patience.
+const (
+	busy     = 8
+	patience = 100 * time.Millisecond
+)
 
 // decide decides waiting pushes in the order they came, until the context
 // ends.
 func (g *Gateway) decide(ctx context.Context) {
 	for ctx.Err() == nil {
+		for end := time.Now().Add(patience); g.receiving.Load() > busy && time.Now().Before(end); {
+			if sleep(ctx, 5*time.Millisecond, nil) != nil {
+				return
+			}
+		}
 		n, err := g.decideWaiting(ctx)
 		wait, wake := idlePoll, g.arrived
 		switch {
@@ -231,7 +246,7 @@ func (g *Gateway) decide(ctx context.Context) {
 		case err != nil:
 			g.log.Error("pushes wait for their decision", "error", err)
 			wait, wake = time.Second, nil
-		case n == decideBatch:
+		case n > 0:
 			continue
 		}
 		if sleep(ctx, wait, wake) != nil {

@@ -52,6 +52,8 @@ func (g *Gateway) broker(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, src rules.Source) {
+	g.receiving.Add(1)
+	defer g.receiving.Add(-1)
 	at := time.Now()
 	if err := host.Verify(src, r); err != nil {
 		g.refuse(w, r, src.Name, err)

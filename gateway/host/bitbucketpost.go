@@ -113,7 +113,7 @@ func (b *postBody) pushes(source, repo string) []rules.Push {
 		if b.Truncated || !all {
 			p.Files.Completeness = rules.Unknown
 		}
-		seen := map[string]bool{}
+		seen := make(map[string]bool, 16)
 		for _, i := range reached {
 			for _, f := range b.Commits[i].Files {
 				if f.File != "" && !seen[f.File] {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"mime"
 	"net/http"
@@ -27,6 +28,9 @@ func payload(contentType string, body []byte) ([]byte, error) {
 	case kind != "application/x-www-form-urlencoded":
 		return nil, refuse(http.StatusUnsupportedMediaType, "send application/json or application/x-www-form-urlencoded", "the content type %.100q is not one of a push", kind)
 	}
+	if text, ok := onlyPayload(body); ok {
+		return text, nil
+	}
 	form, err := url.ParseQuery(string(body))
 	if text := form.Get("payload"); text != "" {
 		return []byte(text), nil
@@ -38,6 +42,51 @@ func payload(contentType string, body []byte) ([]byte, error) {
 		return nil, refuse(http.StatusBadRequest, "percent-encode the JSON in the form field payload", "the body is not a form")
 	}
 	return nil, refuse(http.StatusBadRequest, "send the JSON as the form field payload", "the form has no field payload")
+}
+
+// onlyPayload reads a form whose one field is payload, as the POST service
+// sends it, at a fraction of the cost of reading any form. It leaves everything
+// else, and everything wrong, to that.
+func onlyPayload(body []byte) (text []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(body, []byte("payload="))
+	if !ok || len(rest) == 0 {
+		return nil, false
+	}
+	text = make([]byte, 0, len(rest))
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; c {
+		case '&', ';':
+			return nil, false
+		case '+':
+			text = append(text, ' ')
+		case '%':
+			if i+2 >= len(rest) {
+				return nil, false
+			}
+			hi, lo := hexDigit(rest[i+1]), hexDigit(rest[i+2])
+			if hi < 0 || lo < 0 {
+				return nil, false
+			}
+			text = append(text, byte(hi<<4|lo))
+			i += 2
+		default:
+			text = append(text, c)
+		}
+	}
+	return text, true
+}
+
+// hexDigit is the value of a hexadecimal digit, -1 for anything else.
+func hexDigit(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
 }
 
 // decode reads JSON into v: names match exactly, a name given twice, invalid

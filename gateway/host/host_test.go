@@ -342,3 +342,18 @@ func TestUnauthorizedIsOneAnswer(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestOnlyPayload: the quick reading of a form gives what the thorough one
+// gives, or nothing.
+func TestOnlyPayload(t *testing.T) {
+	for _, body := range []string{"payload=a", "payload=", "payload=%7B%22+%e2%9c%93", "payload=a&x=b", "x=b&payload=a", "payload=%", "payload=%4", "payload=%zz", "payload=a;b", "payload==", "Payload=a", "payload=a=b%26"} {
+		got, ok := onlyPayload([]byte(body))
+		form, err := url.ParseQuery(body)
+		if ok && (err != nil || string(got) != form.Get("payload")) {
+			t.Errorf("%q: %q, the thorough reading says %q %v", body, got, form.Get("payload"), err)
+		}
+	}
+	if got, ok := onlyPayload(form(`{"a": "b+c"}`)); !ok || string(got) != `{"a": "b+c"}` {
+		t.Errorf("%q %v", got, ok)
+	}
+}

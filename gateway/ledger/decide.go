@@ -22,24 +22,36 @@ type Arrival struct {
 	Decided []Decided
 }
 
-// Waiting gives deliveries that wait for a decision, in the order they came.
+// waitingBytes bounds the pushes that Waiting reads at once.
+const waitingBytes = 8 << 20
+
+// Waiting gives deliveries that wait for a decision, in the order they came, at
+// least one where there are any.
 func (l *Ledger) Waiting(ctx context.Context, limit int) ([]Arrival, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT d.n, d.salt, a.pushes FROM arrivals a JOIN deliveries d ON d.n = a.delivery ORDER BY a.delivery LIMIT ?`, limit)
-	return scanAll(rows, err, func(rows *sql.Rows, a *Arrival) error {
+	if err != nil {
+		return nil, explain("read the ledger", err)
+	}
+	defer rows.Close()
+	var out []Arrival
+	for size := 0; size < waitingBytes && rows.Next(); {
+		var a Arrival
 		var salt int64
-		var text []byte
+		var text sql.RawBytes
 		if err := rows.Scan(&a.n, &salt, &text); err != nil {
-			return err
+			return nil, explain("read the ledger", err)
 		}
+		size += len(text)
 		a.ID = makeID(deliveryPrefix, a.n, salt)
 		if err := json.Unmarshal(text, &a.Pushes); err != nil {
-			return err
+			return nil, fmt.Errorf("read the pushes of %s: %w", a.ID, err)
 		}
 		for i := range a.Pushes {
 			a.Pushes[i].Delivery = a.ID
 		}
-		return nil
-	})
+		out = append(out, a)
+	}
+	return out, explain("read the ledger", rows.Err())
 }
 
 // A Decided is a decision about one push.

@@ -153,7 +153,7 @@ func openPool(path, mode string, conns int) (*sql.DB, error) {
 	if mode == "ro" {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q["_pragma"] = append(q["_pragma"], "page_size(16384)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "wal_autocheckpoint(4000)")
+		q["_pragma"] = append(q["_pragma"], "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "wal_autocheckpoint(4000)")
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
