@@ -57,6 +57,7 @@ func New(o Options) (*Pages, error) {
 		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"short": func(s string) string { return s[:min(len(s), 12)] },
 		"link":  link,
+		"brief": brief,
 	}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse pages: %w", err)
@@ -66,6 +67,14 @@ func New(o Options) (*Pages, error) {
 		return nil, fmt.Errorf("read style: %w", err)
 	}
 	return &Pages{o: o, templates: t, style: style, sets: map[string]*rules.Set{}}, nil
+}
+
+// brief cuts a long name for a list; its page shows all of it.
+func brief(s string) string {
+	if r := []rune(s); len(r) > 200 {
+		return string(r[:200]) + "…"
+	}
+	return s
 }
 
 // link gives an address that may stand in a link, or "".
@@ -87,11 +96,21 @@ func (p *Pages) Style(w http.ResponseWriter, r *http.Request) {
 // pageSize is how many deliveries one page lists.
 const pageSize = 50
 
-// row is a delivery in the list.
+// row is a delivery in the list, with its first pushes and builds.
 type row struct {
 	ledger.Delivery
-	Pushes []ledger.Push
-	Builds []ledger.Build
+	Pushes                 []ledger.Push
+	Builds                 []ledger.Build
+	MorePushes, MoreBuilds int
+}
+
+// rowItems is how many pushes and builds a row shows.
+const rowItems = 10
+
+// cut gives the first of a list, and how many more there are.
+func cut[T any](list []T) (first []T, more int) {
+	first = list[:min(len(list), rowItems)]
+	return first, len(list) - len(first)
 }
 
 // Deliveries serves the list, newest first; ?before=N is the page after the
@@ -115,6 +134,8 @@ func (p *Pages) Deliveries(w http.ResponseWriter, r *http.Request) {
 		if item.Pushes, err = p.o.Ledger.Pushes(r.Context(), &item.Delivery); err == nil {
 			item.Builds, err = p.o.Ledger.Builds(r.Context(), &item.Delivery)
 		}
+		item.Pushes, item.MorePushes = cut(item.Pushes)
+		item.Builds, item.MoreBuilds = cut(item.Builds)
 		data.Rows = append(data.Rows, item)
 	}
 	p.render(w, r, "deliveries.html", data, err)

@@ -171,6 +171,22 @@ func TestHostileText(t *testing.T) {
 	s.get("/", 200)
 }
 
+// TestManyRefs: one delivery of very many refs, or of a very long one, does not
+// flood the list.
+func TestManyRefs(t *testing.T) {
+	s := open(t)
+	var many []rules.Push
+	for i := range 500 {
+		many = append(many, push(fmt.Sprintf("b%d-%s", i, strings.Repeat("x", 5000))))
+	}
+	if _, err := s.ledger.Receive(t.Context(), ledger.Delivery{Source: "hook", Repo: "acme/shop", ReceivedAt: time.Now()}, []byte("{}"), many); err != nil {
+		t.Fatal(err)
+	}
+	if page := s.get("/", 200); len(page) > 20_000 || !strings.Contains(page, "and 490 more") {
+		t.Errorf("%d bytes", len(page))
+	}
+}
+
 func TestDecisionUnderOldRules(t *testing.T) {
 	s := open(t)
 	id := s.receive(push("main"), "", true)
