@@ -60,7 +60,8 @@ type Gateway struct {
 	arrived  chan struct{} // a delivery may wait for a decision
 	refusals atomic.Int64
 
-	receiving atomic.Int64 // requests that are being received
+	recording atomic.Int64 // requests that wait for the ledger
+	crowded   atomic.Int64 // when there was last a crowd of them, in nanoseconds since 1970
 
 	reloading sync.Mutex
 	mu        sync.Mutex
@@ -222,21 +223,35 @@ const idlePoll = 5 * time.Second
 const decideBatch = 256
 
 // Receiving goes before deciding: a sender that is kept waiting gives up and
-// may never come back, a decision only comes later. While more than busy
-// requests are being received a decision waits, but no longer than patience.
+// may never come back, a decision only comes later. Until there has been no
+// crowd of requests waiting for the ledger for a lull, decisions wait, but no
+// longer than patience.
 const (
-	busy     = 8
-	patience = 100 * time.Millisecond
+	crowd    = 8
+	lull     = 20 * time.Millisecond
+	patience = 500 * time.Millisecond
 )
+
+// giveWay waits until the decider may go on.
+func (g *Gateway) giveWay(ctx context.Context) error {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		wait := time.Until(time.Unix(0, g.crowded.Load()).Add(lull))
+		if wait <= 0 {
+			break
+		}
+		if err := sleep(ctx, wait, nil); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
 
 // decide decides waiting pushes in the order they came, until the context
 // ends.
 func (g *Gateway) decide(ctx context.Context) {
 	for ctx.Err() == nil {
-		for end := time.Now().Add(patience); g.receiving.Load() > busy && time.Now().Before(end); {
-			if sleep(ctx, 5*time.Millisecond, nil) != nil {
-				return
-			}
+		if g.giveWay(ctx) != nil {
+			return
 		}
 		n, err := g.decideWaiting(ctx)
 		wait, wake := idlePoll, g.arrived

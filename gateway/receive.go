@@ -52,8 +52,6 @@ func (g *Gateway) broker(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, src rules.Source) {
-	g.receiving.Add(1)
-	defer g.receiving.Add(-1)
 	at := time.Now()
 	if err := host.Verify(src, r); err != nil {
 		g.refuse(w, r, src.Name, err)
@@ -69,9 +67,13 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, src rules.Sour
 		g.refuse(w, r, src.Name, err)
 		return
 	}
+	if g.recording.Add(1) > crowd {
+		g.crowded.Store(time.Now().UnixNano())
+	}
 	got, err := g.ledger.Receive(r.Context(), ledger.Delivery{
 		Source: src.Name, Key: d.Key, ReceivedAt: at, Repo: d.Repo, Remote: r.RemoteAddr, Headers: headersKept(r.Header), Note: d.Note,
 	}, body, d.Pushes)
+	g.recording.Add(-1)
 	if err != nil {
 		g.refuse(w, r, src.Name, err)
 		return
