@@ -37,7 +37,7 @@ e2e: build ## the program itself, once from the outside
 
 bench: ## benchmarks; ratios within one run
 	go test -run '^$$' -bench . -benchtime 6x ./gateway
-	go test -run '^$$' -bench . -benchmem ./gateway/ledger ./rules
+	go test -run '^$$' -bench . -benchmem ./gateway/ledger
 
 ROUNDS ?= 200
 soak: ## kill the program ROUNDS times under load

@@ -23,18 +23,28 @@ func run(args ...string) (code int, stdout, stderr string) {
 // TestExamples: each folder of examples checks clean without any environment,
 // and explains its pushes as the files beside them say.
 func TestExamples(t *testing.T) {
-	folders, err := filepath.Glob("examples/*/rules.yaml")
-	if err != nil || len(folders) < 3 {
-		t.Fatalf("examples found: %q %v", folders, err)
+	entries, err := os.ReadDir("examples")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, rulesPath := range folders {
-		t.Run(filepath.Base(filepath.Dir(rulesPath)), func(t *testing.T) {
+	folders := 0
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		folders++
+		t.Run(entry.Name(), func(t *testing.T) {
+			folder := filepath.Join("examples", entry.Name())
+			rulesPath := filepath.Join(folder, "rules.yaml")
 			if code, _, stderr := run("check", "--strict", rulesPath); code != 0 {
 				t.Errorf("check: %d\n%s", code, stderr)
 			}
-			bodies, err := filepath.Glob(filepath.Join(filepath.Dir(rulesPath), "*.json"))
+			bodies, err := filepath.Glob(filepath.Join(folder, "*.json"))
 			if err != nil || len(bodies) == 0 {
 				t.Fatalf("no pushes: %v", err)
+			}
+			if said, err := filepath.Glob(filepath.Join(folder, "*.explain")); err != nil || len(said) > len(bodies) {
+				t.Errorf("an .explain file without a push: %q %v", said, err)
 			}
 			for _, body := range bodies {
 				code, got, stderr := run("explain", "--rules", rulesPath, body)
@@ -56,6 +66,9 @@ func TestExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+	if folders < 3 {
+		t.Errorf("%d folders of examples; three were written", folders)
 	}
 }
 

@@ -31,6 +31,14 @@ func backoff(failures int) time.Duration {
 	return time.Hour
 }
 
+// rested is how long a build has rested in all after so many failures.
+func rested(failures int) (d time.Duration) {
+	for n := 1; n <= failures; n++ {
+		d += backoff(n)
+	}
+	return d
+}
+
 // jitter spreads a wait by a fifth either way.
 func jitter(d time.Duration) time.Duration {
 	return d - d/5 + rand.N(2*d/5+1)
@@ -94,12 +102,13 @@ func (s *server) failed(b *ledger.Build, e *triggers.Error, now time.Time, c *le
 	if e.Ambiguous {
 		c.Attempt.Outcome = "unknown"
 	}
-	age := now.Sub(b.CreatedAt)
-	bound := maxAge
+	age, bound := now.Sub(b.CreatedAt), maxAge
 	if e.Within > 0 {
-		bound = e.Within
+		// Counted from its first failure, not from the push: it may have
+		// waited long for other reasons.
+		age, bound = rested(b.Failures), e.Within
 	}
-	if !e.Temporary || age > bound {
+	if !e.Temporary || age >= bound {
 		if e.Temporary {
 			c.Reason = fmt.Sprintf("given up after %s: %s", age.Round(time.Second), c.Reason)
 		} else {
@@ -117,7 +126,7 @@ func (s *server) failed(b *ledger.Build, e *triggers.Error, now time.Time, c *le
 		c.DueAt = now // the gate holds it back
 	default:
 		c.Failures++
-		c.DueAt = now.Add(jitter(backoff(c.Failures)))
+		c.DueAt = now.Add(min(jitter(backoff(c.Failures)), bound-age))
 	}
 	s.log.Warn("a start failed and will be tried again", "build", b.ID, "target", b.Target, "error", c.Reason, "due", c.DueAt, "delivery", b.Delivery)
 }

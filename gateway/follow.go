@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/pushgate/pushgate/gateway/ledger"
@@ -23,6 +24,9 @@ func (s *server) look(ctx context.Context, b *ledger.Build) {
 		// The build runs on; only the look failed.
 		e := triggers.AsError("look at "+b.Target, err)
 		s.log.Warn("a look at a build failed", "build", b.ID, "error", e, "hint", e.Hint)
+		if e.Status == http.StatusUnauthorized {
+			s.gate.answered(e)
+		}
 		c.DueAt = now.Add(max(s.lookAgain(b, now), e.RetryAfter, min(10*time.Second, 10*s.followEvery)))
 		s.finish(ctx, b, c)
 		return

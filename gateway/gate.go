@@ -12,9 +12,10 @@ import (
 // shut nothing passes; after its time one start at a time probes the server,
 // and the first answer opens the gate. Refused credentials shut it for good:
 // trying them again may lock the account, so only a reload, which makes new
-// gates, helps. The zero gate is open.
+// gates, helps. The zero gate has yet to see an answer: it lets one start probe.
 type gate struct {
 	mu       sync.Mutex
+	proven   bool      // the server has answered
 	failures int       // in a row
 	until    time.Time // shut until then
 	forever  bool
@@ -31,13 +32,22 @@ func (g *gate) pass(now time.Time, n int) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.failures == 0:
+	case g.forever:
+		return 0
+	case g.failures == 0 && g.proven:
 		return n
-	case g.forever || g.probing || now.Before(g.until):
+	case g.probing || now.Before(g.until):
 		return 0
 	}
 	g.probing = true
 	return 1
+}
+
+// locked says that the gate is shut for good.
+func (g *gate) locked() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.forever
 }
 
 // unused takes back a pass for which there was no build.
@@ -52,10 +62,10 @@ func (g *gate) wait(now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.failures == 0:
-		return 0
 	case g.forever:
 		return idlePoll
+	case g.failures == 0:
+		return 0
 	}
 	return g.until.Sub(now)
 }
@@ -65,9 +75,12 @@ func (g *gate) wait(now time.Time) time.Duration {
 func (g *gate) answered(e *triggers.Error) (shut, opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.forever {
+		return false, false
+	}
 	if e == nil || !e.Server {
 		opened = g.failures > 0
-		g.failures, g.forever, g.probing = 0, false, false
+		g.proven, g.failures, g.probing = true, 0, false
 		return false, opened
 	}
 	if g.failures > 0 && !g.probing && e.Status != http.StatusUnauthorized {

@@ -23,6 +23,10 @@ func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g gate
 		away := &triggers.Error{Server: true, Temporary: true}
+		if n := g.pass(time.Now(), 8); n != 1 {
+			t.Fatalf("a server not yet known gets %d starts", n)
+		}
+		g.answered(nil)
 		if n := g.pass(time.Now(), 8); n != 8 {
 			t.Fatalf("an open gate passes %d", n)
 		}
@@ -63,8 +67,11 @@ func TestGate(t *testing.T) {
 			t.Errorf("Retry-After is not honoured: %s", w)
 		}
 		g.answered(&triggers.Error{Server: true, Status: 401}) // not the probe's, and still
+		for _, late := range []*triggers.Error{nil, {Status: 404}, away} {
+			g.answered(late)
+		}
 		time.Sleep(1000 * time.Hour)
-		if g.pass(time.Now(), 8) != 0 {
+		if !g.locked() || g.pass(time.Now(), 8) != 0 {
 			t.Error("refused credentials are tried again by itself")
 		}
 	})

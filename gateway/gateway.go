@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,8 +67,10 @@ type Gateway struct {
 	reloading sync.Mutex
 	mu        sync.Mutex
 	servers   map[string]*server
-	stop      func()          // ends the servers' work and waits for it
+	stop      func()          // ends the claiming of work
 	running   context.Context // of Run; nil while it does not run
+	calls     context.Context // of calls under way, which outlives running
+	workers   sync.WaitGroup
 }
 
 // New checks the options and builds a gateway.
@@ -100,7 +103,7 @@ func New(o Options) (*Gateway, error) {
 func (g *Gateway) Rules() *rules.Set { return g.set.Load() }
 
 // SetRules puts another set in force. Pushes already decided keep their builds;
-// builds of a server that is gone stay due.
+// builds of a server that is gone stay due. Calls under way go on.
 func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
@@ -112,10 +115,8 @@ func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 		return err
 	}
 	g.mu.Lock()
-	running, stop := g.running, g.stop
-	g.mu.Unlock()
-	stop()
-	g.mu.Lock()
+	running := g.running
+	g.stop()
 	g.servers, g.stop = servers, func() {}
 	g.mu.Unlock()
 	g.set.Store(set)
@@ -138,9 +139,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if n > 0 {
 		g.log.Warn("starts were interrupted and are tried again", "builds", n)
 	}
+	// Calls outlive ctx for a while: a start that is cut off is uncertain.
+	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(g.o.DrainFor, cut) })()
 	g.reloading.Lock()
 	g.mu.Lock()
-	g.running = ctx
+	g.running, g.calls = ctx, calls
 	g.mu.Unlock()
 	g.work(ctx)
 	g.reloading.Unlock()
@@ -153,10 +158,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	g.mu.Lock()
-	stop := g.stop
+	g.stop()
 	g.running = nil
 	g.mu.Unlock()
-	stop()
+	g.workers.Wait()
 	return nil
 }
 
@@ -165,11 +170,10 @@ func (g *Gateway) work(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var wg sync.WaitGroup
 	for _, s := range g.servers {
-		wg.Go(func() { s.run(ctx) })
+		g.workers.Go(func() { s.run(ctx, g.calls) })
 	}
-	g.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	g.stop = cancel
 }
 
 // wake tells servers that builds of theirs may be due.
@@ -289,6 +293,9 @@ func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
 		}
 	}
 	verdicts, err := g.ledger.Decide(ctx, waiting)
+	if err != nil && !errors.Is(err, ledger.ErrUnavailable) {
+		verdicts, err = g.decideSingly(ctx, waiting)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -299,6 +306,31 @@ func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
 		}
 	}
 	return len(waiting), nil
+}
+
+// decideSingly commits one by one decisions that could not be committed
+// together. One that cannot be recorded as it is keeps nobody waiting: its
+// builds are recorded as dead, with the reason.
+func (g *Gateway) decideSingly(ctx context.Context, waiting []ledger.Arrival) ([][]ledger.Verdict, error) {
+	var out [][]ledger.Verdict
+	for i := range waiting {
+		v, err := g.ledger.Decide(ctx, waiting[i:i+1])
+		if err != nil && !errors.Is(err, ledger.ErrUnavailable) {
+			g.log.Error("a decision cannot be recorded; its builds are dead", "delivery", waiting[i].ID, "error", err)
+			for k := range waiting[i].Decided {
+				builds := waiting[i].Decided[k].Builds
+				for n, b := range builds {
+					builds[n] = rules.Build{Rules: b.Rules, Server: b.Server, Error: strings.ToValidUTF8(fmt.Sprintf("build %d cannot be recorded: %v", n+1, err), "?")}
+				}
+			}
+			v, err = g.ledger.Decide(ctx, waiting[i:i+1])
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v...)
+	}
+	return out, nil
 }
 
 func (g *Gateway) logDecision(ctx context.Context, p *rules.Push, d *ledger.Decided, v ledger.Verdict) {

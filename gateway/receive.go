@@ -91,7 +91,7 @@ func headersKept(h http.Header) map[string]string {
 	out := map[string]string{}
 	for _, name := range []string{"Content-Type", "Content-Encoding", "User-Agent"} {
 		if v := h.Get(name); v != "" {
-			out[name] = v[:min(len(v), 500)]
+			out[name] = strings.ToValidUTF8(v[:min(len(v), 500)], "?")
 		}
 	}
 	return out

@@ -11,6 +11,8 @@ func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /hooks/{source}", g.hook)
 	mux.HandleFunc("POST /broker", g.broker)
+	mux.HandleFunc("/hooks/{source}", g.postOnly)
+	mux.HandleFunc("/broker", g.postOnly)
 	mux.HandleFunc("GET /healthz", g.healthz)
 	mux.HandleFunc("GET /readyz", g.readyz)
 	mux.Handle("GET /{$}", g.page(g.pages.Deliveries))
@@ -33,6 +35,11 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 	g.answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
+func (g *Gateway) postOnly(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", http.MethodPost)
+	g.answer(w, http.StatusMethodNotAllowed, refused{"this address takes POST only", "it is for the hook of a code host, not for a browser"})
+}
+
 func (g *Gateway) elsewhere(w http.ResponseWriter, r *http.Request) {
 	hint := "pushes go to POST /hooks/NAME, people to /"
 	if r.Method == http.MethodGet {
@@ -49,12 +56,24 @@ func (g *Gateway) page(next http.HandlerFunc) http.Handler {
 		switch {
 		case !g.o.Pages:
 			g.answer(w, http.StatusForbidden, refused{"the dashboard is served on a loopback address only", "listen on 127.0.0.1, or ask this machine's own pushgate deliveries and pushgate show"})
+		case forwarded(r.Header):
+			g.answer(w, http.StatusForbidden, refused{"the dashboard is not served through a proxy: it has no sign-in", "open it on the machine itself; let the proxy pass /hooks/ and /broker only"})
 		case !g.ownName(r.Host):
 			g.answer(w, http.StatusForbidden, refused{"the dashboard is not served under this name", "give the address people use with --public-url"})
 		default:
 			next(w, r)
 		}
 	})
+}
+
+// forwarded says that a request came through a proxy.
+func forwarded(h http.Header) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host"} {
+		if h.Get(name) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *Gateway) ownName(hostport string) bool {

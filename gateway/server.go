@@ -39,7 +39,6 @@ type server struct {
 	ledger      *ledger.Ledger
 	log         *slog.Logger
 	followEvery time.Duration
-	drainFor    time.Duration
 	due         chan struct{} // builds may wait to be started
 	started     chan struct{} // builds may wait for a first look
 	gate        gate
@@ -68,20 +67,16 @@ func (g *Gateway) connect(set *rules.Set) (map[string]*server, error) {
 			return nil, fmt.Errorf("%s: server %q: %w", s.At, s.Name, err)
 		}
 		out[s.Name] = &server{
-			name: s.Name, trigger: t, ledger: g.ledger, log: log, followEvery: g.o.FollowEvery, drainFor: g.o.DrainFor,
+			name: s.Name, trigger: t, ledger: g.ledger, log: log, followEvery: g.o.FollowEvery,
 			due: make(chan struct{}, 1), started: make(chan struct{}, 1),
 		}
 	}
 	return out, nil
 }
 
-// run works until the context ends, then waits for what is under way.
-func (s *server) run(ctx context.Context) {
-	// Calls outlive ctx for a while: a start that is cut off is uncertain.
-	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	stopDrain := context.AfterFunc(ctx, func() { time.AfterFunc(s.drainFor, cut) })
-	defer stopDrain()
+// run claims work until ctx ends, then waits for the calls under way, which
+// end with calls at the latest.
+func (s *server) run(ctx, calls context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.pool(ctx, calls, maxStarts, s.due, s.claimStarts, s.start, s.nextStart) })
 	wg.Go(func() { s.pool(ctx, calls, maxLooks, s.started, s.claimFollows, s.look, s.nextFollow) })
@@ -148,6 +143,9 @@ func (s *server) claimStarts(ctx context.Context, free int) ([]ledger.Build, err
 }
 
 func (s *server) claimFollows(ctx context.Context, free int) ([]ledger.Build, error) {
+	if s.gate.locked() {
+		return nil, nil
+	}
 	return s.ledger.ClaimFollows(ctx, s.name, free, leaseTime)
 }
 
@@ -160,6 +158,9 @@ func (s *server) nextStart(ctx context.Context) (time.Duration, error) {
 }
 
 func (s *server) nextFollow(ctx context.Context) (time.Duration, error) {
+	if s.gate.locked() {
+		return idlePoll, nil
+	}
 	at, err := s.ledger.NextFollow(ctx, s.name)
 	return until(at), err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -102,7 +103,8 @@ func (l *loader) load(content string) {
 		return
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(content), &doc); err != nil {
+	documents := yaml.NewDecoder(strings.NewReader(content))
+	if err := documents.Decode(&doc); err != nil && err != io.EOF {
 		msg := strings.TrimPrefix(err.Error(), "yaml: ")
 		if m := yamlLine.FindStringSubmatch(msg); m != nil {
 			at.Line, _ = strconv.Atoi(m[1])
@@ -114,6 +116,10 @@ func (l *loader) load(content string) {
 	if len(doc.Content) == 0 {
 		l.problems = append(l.problems, Problem{at, "the file is empty", "it needs sources, servers and rules"})
 		return
+	}
+	if second := new(yaml.Node); documents.Decode(second) != io.EOF {
+		at.Line = max(second.Line, 1)
+		l.problems = append(l.problems, Problem{at, "a second YAML document begins", "one file is one document; take the --- line out"})
 	}
 	top := l.fields(doc.Content[0], "the file", "sources", "servers", "defaults", "rules")
 	if top == nil {
@@ -225,7 +231,7 @@ func (l *loader) boolean(n *yaml.Node, what string) bool {
 		l.fail(n, "write true or false", "%s must be true or false, not %s", what, kindName(n))
 		return false
 	}
-	return n.Value == "true"
+	return strings.EqualFold(n.Value, "true")
 }
 
 // choice reads one of the given words.
@@ -262,7 +268,10 @@ func (l *loader) checkName(n *yaml.Node, what, name string) {
 	}
 }
 
-var envRef = regexp.MustCompile(`\$\{([^}]*)\}`)
+var (
+	envRef   = regexp.MustCompile(`\$\{([^}]*)\}`)
+	shellRef = regexp.MustCompile(`^\$\w+$`)
+)
 
 // expand reads a value that may be ${NAME} or file:/path. ok is false where
 // there is no value, said or left out on purpose.
@@ -287,6 +296,14 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 	}
 	if strings.HasPrefix(s, "file:") {
 		return strings.TrimRight(get(s), "\r\n"), ok
+	}
+	if strings.TrimSpace(s) == "" {
+		l.fail(n, "", "%s is blank", what)
+		return "", false
+	}
+	if shellRef.MatchString(s) {
+		l.fail(n, "write ${"+s[1:]+"}", "%s is not expanded", what)
+		return "", false
 	}
 	s = envRef.ReplaceAllStringFunc(s, func(m string) string { return get(m[2 : len(m)-1]) })
 	if ok && strings.Contains(n.Value, "${") && !envRef.MatchString(n.Value) {

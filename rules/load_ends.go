@@ -97,11 +97,11 @@ func (l *loader) servers(n *yaml.Node) {
 func (l *loader) serverURL(n *yaml.Node, what, s string) string {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
 		l.fail(n, "write it as https://ci.example.com or https://example.com/jenkins", "address of %s is no http or https address", what)
 	case u.User != nil:
 		l.fail(n, "write user: and token: beside it", "address of %s holds credentials", what)
-	case u.RawQuery != "" || u.Fragment != "":
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		l.fail(n, "leave out everything from the ? or # on", "address of %s holds a query or fragment", what)
 	}
 	return strings.TrimRight(s, "/")

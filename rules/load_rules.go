@@ -44,7 +44,7 @@ func (l *loader) rules(n *yaml.Node, defaults *rule) {
 			l.checkName(item, "rule", name)
 			seen[name] = r.at
 		}
-		if len(r.starts) == 0 && !hasField(item, "start") {
+		if len(r.starts) == 0 && !hasField(item, "start") && !hasField(item, "<<") {
 			l.fail(item, "write start: {server: …, job: …}", "%s starts nothing", what)
 		}
 		l.warnNeverMatches(r)

@@ -3,11 +3,13 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxRendered bounds one rendered value, in bytes.
@@ -43,7 +45,7 @@ func newTemplateData(p *Push, rule string) templateData {
 	} else {
 		d.Branch = p.Ref
 	}
-	d.ShortCommit = d.Commit[:min(len(d.Commit), 12)]
+	d.ShortCommit = strings.ToValidUTF8(d.Commit[:min(len(d.Commit), 12)], "")
 	return d
 }
 
@@ -134,6 +136,9 @@ type tmpl struct {
 	t    *template.Template // nil: text as it is
 }
 
+// countingRange would let a template work for hours and print nothing.
+var countingRange = regexp.MustCompile(`\{\{range [^}]*\b\d`)
+
 // compileTemplate compiles one value and tries it on the sample pushes. With
 // encode, the value of every expression becomes (a part of) a Jenkins item name.
 func compileTemplate(text string, encode bool) (tmpl, error) {
@@ -146,6 +151,9 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	}
 	if len(t.Templates()) > 1 || strings.Contains(t.Root.String(), "{{template ") {
 		return tmpl{}, errors.New("define, block and template are not part of the language")
+	}
+	if countingRange.MatchString(t.Root.String()) {
+		return tmpl{}, errors.New("range over a number is not part of the language")
 	}
 	if encode {
 		encodeActions(t.Root)
@@ -168,6 +176,9 @@ func (t tmpl) render(d templateData) (string, error) {
 	var b limitedBuilder
 	if err := t.t.Execute(&b, d); err != nil {
 		return "", templateError(err)
+	}
+	if !utf8.ValidString(b.String()) {
+		return "", errors.New("the value is cut within a character")
 	}
 	return b.String(), nil
 }

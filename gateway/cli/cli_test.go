@@ -3,11 +3,22 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pushgate/pushgate/gateway"
+	"github.com/pushgate/pushgate/gateway/ledger"
+	"github.com/pushgate/pushgate/rules"
 )
 
 func TestMain(m *testing.M) {
@@ -87,8 +98,151 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestDemoText: without --json the same is said for people.
+func TestDemoText(t *testing.T) {
+	var out, errOut bytes.Buffer
+	if code := Main(os.DirFS("../.."), []string{"demo", "--once", "--listen", "127.0.0.1:0"}, &bytes.Buffer{}, &out, &errOut); code != 0 || errOut.Len() > 0 {
+		t.Fatalf("exit %d\n%s", code, errOut.String())
+	}
+	for _, want := range []string{"a simulated Jenkins at http://127.0.0.1:", "project-x/master on ci: succeeded", "project-x/featureA on ci: succeeded", "PROJ-X on bamboo: succeeded"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// TestSamplesAsJSON holds explain --json to its documented shape, for both
+// samples: the documented fields, and of a build's options those that are set.
+func TestSamplesAsJSON(t *testing.T) {
+	type build struct {
+		Rules      []string          `json:"rules"`
+		Server     string            `json:"server"`
+		Job        string            `json:"job,omitempty"`
+		Parameters map[string]string `json:"parameters,omitempty"`
+		Plan       string            `json:"plan,omitempty"`
+		Branch     string            `json:"branch,omitempty"`
+		Revision   string            `json:"revision,omitempty"`
+		Dynamic    bool              `json:"dynamic,omitempty"`
+		Variables  map[string]string `json:"variables,omitempty"`
+	}
+	type push struct {
+		Repo, Kind, Ref, Event, Before, Commit, Skipped string
+		Files                                           struct {
+			Completeness string
+			Paths        []string
+		}
+		Builds []build
+		Rules  []struct {
+			Name    string
+			Matched bool
+			At      string
+			Checks  []struct {
+				Field, Value, Pattern, At, Note string
+				OK                              bool
+			}
+		}
+	}
+	const git, hg = "620ade18607ac42d872b568bb92acaa9a28620e9", "d14d26a93fd28d3166fa81c0cd3b6f339bb95bfe"
+	for name, want := range map[string]push{
+		"git": {Repo: "marcus/project-x", Kind: "branch", Ref: "master", Event: "push", Before: "702c70160afc", Commit: git, Builds: []build{
+			{Rules: []string{"project-x"}, Server: "ci", Job: "project-x/master", Parameters: map[string]string{"COMMIT": git, "AUTHOR": "marcus"}, Dynamic: true},
+		}},
+		"mercurial": {Repo: "marcus/project-x", Kind: "branch", Ref: "featureA", Event: "push", Before: "1b458191f31a", Commit: hg, Builds: []build{
+			{Rules: []string{"project-x"}, Server: "ci", Job: "project-x/featureA", Parameters: map[string]string{"COMMIT": hg, "AUTHOR": "marcus"}, Dynamic: true},
+			{Rules: []string{"project-x-features"}, Server: "bamboo", Plan: "PROJ-X", Branch: "featureA", Revision: hg, Variables: map[string]string{"commit": hg}},
+		}},
+	} {
+		var out, errOut bytes.Buffer
+		if code := Main(os.DirFS("../.."), []string{"explain", "--json", "--rules", "../../rules.yaml", "../../examples/bitbucket-post/" + name + ".json"}, &bytes.Buffer{}, &out, &errOut); code != 0 {
+			t.Fatalf("exit %d\n%s", code, errOut.String())
+		}
+		var got struct{ Pushes []push }
+		dec := json.NewDecoder(&out)
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&got); err != nil || len(got.Pushes) != 1 {
+			t.Fatalf("%s: %d pushes, %v", name, len(got.Pushes), err)
+		}
+		p := got.Pushes[0]
+		if len(p.Rules) != 3 || p.Files.Completeness != "complete" || !cmp.Equal(p.Files.Paths, []string{"somefile.py"}) {
+			t.Errorf("%s: rules %+v, files %+v", name, p.Rules, p.Files)
+		}
+		for _, r := range p.Rules {
+			if n := len(r.Checks); n == 0 || r.Checks[n-1].OK != r.Matched || !strings.HasPrefix(r.At, "rules.yaml:") {
+				t.Errorf("%s: the last check does not tell of the rule: %+v", name, r)
+			}
+		}
+		p.Rules, p.Files = nil, want.Files
+		if diff := cmp.Diff(want, p); diff != "" {
+			t.Errorf("%s\n%s", name, diff)
+		}
+	}
+}
+
+// TestHostileText: nothing in a push steers the terminal, as text or as JSON.
+func TestHostileText(t *testing.T) {
+	const nasty = "a\x1b[31m\u009b2J\u202e\u2028\x7f\r\U000e0001z"
+	for _, args := range [][]string{
+		{"--branch", nasty}, {"--branch", nasty, "--json"}, {"--branch", "b\xff", "--json"},
+		{"--tag", nasty, "--file", nasty, "--message", nasty, "--author", nasty, "--json"},
+		{"--branch", "b", "--event", nasty}, {"--branch", "b", "--source", nasty}, {"--branch", "b", "--rule", nasty},
+	} {
+		var out, errOut bytes.Buffer
+		code := Main(os.DirFS("../.."), append([]string{"explain", "--rules", "../../rules.yaml", "--repo", "marcus/project-x"}, args...), &bytes.Buffer{}, &out, &errOut)
+		if said := out.String() + errOut.String(); strings.ContainsFunc(said, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+			t.Errorf("%q: exit %d, prints %q", args, code, said)
+		}
+		if !slices.Contains(args, "--json") {
+			continue
+		}
+		var got struct {
+			Pushes []struct{ Ref string }
+		}
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != 0 {
+			t.Errorf("%q: exit %d, %v, %s", args, code, err, errOut.String())
+		} else if want := strings.ToValidUTF8(args[1], "\ufffd"); got.Pushes[0].Ref != want {
+			t.Errorf("%q: ref %q", args, got.Pushes[0].Ref)
+		}
+	}
+}
+
+// TestPagesAnswerGetOnly asks the routes that serve puts before the pages.
+func TestPagesAnswerGetOnly(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	l, err := ledger.Open(t.Context(), ledger.Options{Database: "sqlite:" + filepath.Join(t.TempDir(), "l.db"), Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	g, err := gateway.New(gateway.Options{Rules: &rules.Set{}, Ledger: l, PublicURL: "http://localhost", Pages: true, Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(g.Handler())
+	defer server.Close()
+	for _, path := range []string{"/", "/deliveries/d_1aaaaaaaa", "/static/style.css"} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := server.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusNotFound || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+				t.Errorf("%s %s: %s", method, path, resp.Status)
+			}
+		}
+	}
+}
+
 // TestExitCodes: 0 done, 1 failed, 2 used wrongly.
 func TestExitCodes(t *testing.T) {
+	unset := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(unset, []byte(`{servers: {ci: {jenkins: "${NO_SUCH_VARIABLE_HERE}"}}, rules: [{name: a, start: {server: ci, job: x}}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		code int
@@ -99,6 +253,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"check", "none.yaml"}, 1},
 		{[]string{"explain", "--rules", "../../rules.yaml", "--repo", "a/b", "--branch", "c"}, 0},
 		{[]string{"show", "--database", "sqlite:none.db", "d_1aaaaaaaa"}, 1},
+		{[]string{"serve", "--rules", unset}, 1},
+		{[]string{"serve", "--rules", unset, "x"}, 2},
 		{[]string{"nothing"}, 2},
 		{[]string{"--nothing"}, 2},
 		{[]string{"check", "--nothing"}, 2},

@@ -30,6 +30,7 @@ func (p *program) explain() *cobra.Command {
 	var rulesPath, source, rule string
 	var asJSON bool
 	var f pushFlags
+	describing := []string{"repo", "branch", "tag", "event", "file", "message", "author", "pusher", "default-branch"}
 	c := &cobra.Command{
 		Use:   "explain [PAYLOAD]",
 		Short: "say what a push would start, and why",
@@ -45,6 +46,11 @@ func (p *program) explain() *cobra.Command {
 			var out explained
 			var pushes []rules.Push
 			if len(args) == 1 {
+				for _, name := range describing {
+					if c.Flags().Changed(name) {
+						return usagef("a body says itself what was pushed: leave out --%s, or the body", name)
+					}
+				}
 				pushes, out.Note, err = p.payloadPushes(set, source, args[0])
 			} else {
 				pushes, err = f.push(set, source, c.Flags().Changed("file"))

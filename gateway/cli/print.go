@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,11 +17,24 @@ import (
 )
 
 func (p *program) printJSON(v any) error {
-	text, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
+	// A ref is bytes to Git: what is no UTF-8 is shown as the replacement character.
+	text, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return fmt.Errorf("print JSON: %w", err)
 	}
-	fmt.Fprintln(p.out, string(text))
+	var out strings.Builder
+	for _, r := range string(text) {
+		// Outside strings JSON is printable ASCII and newlines, so this escapes
+		// in strings only, and only what plain quotes.
+		if r == '\n' || unicode.IsPrint(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, u := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, u)
+		}
+	}
+	fmt.Fprintln(p.out, out.String())
 	return nil
 }
 

@@ -162,11 +162,12 @@ func (d *daemon) watch(ctx context.Context, path string) {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	var events chan fsnotify.Event
+	var trouble chan error
 	w, err := fsnotify.NewWatcher()
 	if err == nil {
 		defer w.Close()
 		if err = w.Add(filepath.Dir(path)); err == nil {
-			events = w.Events
+			events, trouble = w.Events, w.Errors
 		}
 	}
 	if err != nil {
@@ -192,6 +193,10 @@ func (d *daemon) watch(ctx context.Context, path string) {
 		case <-ctx.Done():
 			return
 		case <-events:
+			settle.Reset(200 * time.Millisecond)
+			continue
+		case err := <-trouble: // events may have been missed
+			d.log.Warn("watching the rule file", "error", err)
 			settle.Reset(200 * time.Millisecond)
 			continue
 		case <-hup:

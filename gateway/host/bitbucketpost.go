@@ -100,6 +100,7 @@ func (b *postBody) repo() (string, error) {
 func (b *postBody) pushes(source, repo string) []rules.Push {
 	g := newCommitGraph(b.Commits)
 	var out []rules.Push
+	fileBytes := 0
 	for _, branch := range g.branches {
 		p := rules.Push{
 			Source: source, Repo: repo, Kind: rules.Branch, Ref: branch, Event: rules.Pushed,
@@ -116,14 +117,19 @@ func (b *postBody) pushes(source, repo string) []rules.Push {
 		seen := make(map[string]bool, 16)
 		for _, i := range reached {
 			for _, f := range b.Commits[i].Files {
+				if fileBytes > maxFileBytes {
+					p.Files.Completeness = rules.Unknown
+					break
+				}
 				if f.File != "" && !seen[f.File] {
 					seen[f.File] = true
+					fileBytes += len(f.File) + 16
 					p.Files.Paths = append(p.Files.Paths, f.File)
 				}
 			}
 		}
 		for _, i := range reached[max(0, len(reached)-maxCommits):] {
-			p.Commits = append(p.Commits, b.Commits[i].commit())
+			p.Commits = append(p.Commits, b.Commits[i].commit(b.Commits[i].id() == p.After))
 		}
 		p.CommitURL = webURL(b.CanonURL, "/"+repo+"/commits/"+p.After)
 		if p.Before != "" {
@@ -134,9 +140,15 @@ func (b *postBody) pushes(source, repo string) []rules.Push {
 	return out
 }
 
-// maxCommits is how many commits of a push are kept, the newest; files are
-// taken from all.
-const maxCommits = 50
+const (
+	// maxCommits is how many commits of a push are kept, the newest; files are
+	// taken from all.
+	maxCommits = 10
+	// maxFileBytes bounds the names of files of all pushes of one body: branches
+	// that share commits share their files, and a small body could name them a
+	// thousand times.
+	maxFileBytes = 32 << 20
+)
 
 func (c *postCommit) id() string {
 	if c.RawNode != "" {
@@ -145,8 +157,14 @@ func (c *postCommit) id() string {
 	return c.Node
 }
 
-func (c *postCommit) commit() rules.Commit {
+// commit keeps the whole message of a head, which is its push's own, and the
+// first words of others, which several pushes may share.
+func (c *postCommit) commit(head bool) rules.Commit {
 	out := rules.Commit{ID: c.id(), Message: c.Message, Author: person(c.RawAuthor)}
+	if !head {
+		out.Message, _, _ = strings.Cut(c.Message, "\n")
+		out.Message = strings.ToValidUTF8(out.Message[:min(len(out.Message), 200)], "")
+	}
 	if out.Author.Name == "" {
 		out.Author.Name = c.Author
 	}

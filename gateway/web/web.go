@@ -149,12 +149,16 @@ type pushView struct {
 	Builds      []ledger.Build
 }
 
+// pushesShown bounds the pushes on a delivery's page.
+const pushesShown = 50
+
 // Delivery serves one delivery.
 func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	var data struct {
 		ledger.Delivery
 		Pushes []pushView
+		More   int // pushes not shown
 	}
 	var err error
 	if data.Delivery, err = p.o.Ledger.Delivery(ctx, r.PathValue("id")); err != nil {
@@ -167,7 +171,15 @@ func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	builds, err := p.o.Ledger.Builds(ctx, &data.Delivery)
-	for _, push := range pushes {
+	byPush := map[int64][]ledger.Build{}
+	for _, b := range builds {
+		if b.State == ledger.Due && !p.serves(b.Server) {
+			b.Reason = "the rules in force no longer name its server; it waits until they do"
+		}
+		byPush[b.Push] = append(byPush[b.Push], b)
+	}
+	data.More = max(0, len(pushes)-pushesShown)
+	for _, push := range pushes[:len(pushes)-data.More] {
 		v := pushView{Push: push}
 		if push.State == ledger.PushDecided {
 			if e, why := p.explain(ctx, &push); why != nil {
@@ -176,14 +188,7 @@ func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 				v.Explanation = e
 			}
 		}
-		for _, b := range builds {
-			if b.Push == push.N {
-				if b.State == ledger.Due && !p.serves(b.Server) {
-					b.Reason = "the rules in force no longer name its server; it waits until they do"
-				}
-				v.Builds = append(v.Builds, b)
-			}
-		}
+		v.Builds = byPush[push.N]
 		data.Pushes = append(data.Pushes, v)
 	}
 	p.render(w, r, "delivery.html", data, err)

@@ -171,6 +171,34 @@ func TestHostileText(t *testing.T) {
 	s.get("/", 200)
 }
 
+// TestHostileAnswers: a repository's name, and what a CI server answers, are
+// text like any other.
+func TestHostileAnswers(t *testing.T) {
+	s := open(t)
+	p := push("main")
+	p.Repo = "acme/" + nasty + "\n\u200f"
+	s.rules = mustLoad(t, strings.ReplaceAll(oldRules, "acme/*", `"**"`))
+	id := s.receive(p, "", true)
+	claimed, err := s.ledger.ClaimStarts(t.Context(), "ci", 1, time.Minute)
+	if err != nil || len(claimed) != 1 {
+		t.Fatalf("claimed %d: %v", len(claimed), err)
+	}
+	if err := s.ledger.Finish(t.Context(), &claimed[0], ledger.Change{State: ledger.Dead, Reason: "no such job " + nasty, URL: "javascript:alert(1)//" + nasty, Notes: []string{nasty}}); err != nil {
+		t.Fatal(err)
+	}
+	page := s.get("/deliveries/"+id, 200)
+	for _, want := range []string{"no such job", "<bdi>x/main</bdi>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, page := range []string{page, s.get("/", 200)} {
+		if strings.Contains(page, nasty) || strings.Contains(page, "<script") || strings.Contains(page, "javascript:") {
+			t.Errorf("text of a push or a server stands unescaped:\n%s", page)
+		}
+	}
+}
+
 // TestManyRefs: one delivery of very many refs, or of a very long one, does not
 // flood the list.
 func TestManyRefs(t *testing.T) {
