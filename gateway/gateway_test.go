@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pushgate/pushgate/gateway/ledger"
+	"github.com/pushgate/pushgate/rules"
 )
 
 // TestPushToResult is the whole way: a form body, builds started once each with
@@ -237,6 +239,46 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// TestOddSender: bytes that are no UTF-8 in a header keep no push out.
+func TestOddSender(t *testing.T) {
+	s := setUp(t, stageRules, nil)
+	status, answer := s.send("/hooks/hook?token=secret", "application/json", payload("main", "aaaaaaaaaaaa", "bbbbbbbbbbbb", "api/x", "m"), "User-Agent", "caf\xe9")
+	if status != http.StatusAccepted {
+		t.Errorf("%d %s", status, answer)
+	}
+}
+
+// TestPoisonedDecision: a decision that cannot be recorded is dead, visible, and
+// keeps nobody else waiting.
+func TestPoisonedDecision(t *testing.T) {
+	s := setUp(t, stageRules, nil)
+	s.stop()
+	s.push(payload("main", "aaaaaaaaaaaa", "bbbbbbbbbbbb", "api/x", "m"))
+	s.push(payload("dev", "aaaaaaaaaaaa", "bbbbbbbbbbbb", "api/x", "m"))
+	waiting, err := s.ledger.Waiting(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range waiting {
+		b := rules.Build{Rules: []string{"api"}, Server: "ci", Job: "x", Parameters: map[string]string{"A": "ok"}}
+		if i == 0 {
+			b.Parameters["A"] = "\xff"
+		}
+		waiting[i].Decided = []ledger.Decided{{Rules: "h", Matched: b.Rules, Builds: []rules.Build{b}}}
+	}
+	if _, err := s.ledger.Decide(t.Context(), waiting); err == nil {
+		t.Fatal("the poison is none")
+	}
+	verdicts, err := s.gateway.decideSingly(t.Context(), waiting)
+	if err != nil || len(verdicts) != 2 || verdicts[0][0].Dead != 1 || verdicts[1][0].Dead != 0 {
+		t.Fatalf("%+v %v", verdicts, err)
+	}
+	builds := s.builds()
+	if len(builds) != 2 || builds[0].State != ledger.Dead || !strings.Contains(builds[0].Reason, "cannot be recorded") || builds[1].State != ledger.Due {
+		t.Errorf("%+v", builds)
+	}
+}
+
 // TestLedgerGone: without a commit there is no acknowledgement.
 func TestLedgerGone(t *testing.T) {
 	s := setUp(t, stageRules, nil)
@@ -267,6 +309,20 @@ func TestPagesStayHome(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
+	for _, c := range []struct {
+		path, header string
+		want         int
+	}{{"/", "X-Forwarded-For", 403}, {"/", "Forwarded", 403}, {"/healthz", "X-Forwarded-For", 200}, {"/hooks/hook", "", 405}, {"/broker", "", 405}} {
+		r := httptest.NewRequest("GET", "http://localhost"+c.path, nil)
+		if c.header != "" {
+			r.Header.Set(c.header, "203.0.113.1")
+		}
+		w := httptest.NewRecorder()
+		s.gateway.Handler().ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%+v: %d", c, w.Code)
+		}
+	}
 }
 
 // TestReload: new rules decide new pushes; work goes on.

@@ -167,6 +167,26 @@ func TestPlanBranch(t *testing.T) {
 	}
 }
 
+// TestCutCharacters: a value cut within a character kills its build and no
+// other, and YAML's other spellings of true are true.
+func TestCutCharacters(t *testing.T) {
+	s := load(t, ends+`
+rules:
+- name: r
+  start:
+  - {server: ci, job: a, parameters: {B: "{{slice .Ref 0 1}}"}}
+  - {server: ci, job: b, parameters: {C: "{{.ShortCommit}}"}}
+  - {server: bamboo, plan: A-B, create_branch: True, all_stages: TRUE}
+`)
+	b := s.Decide(push(func(p *Push) { p.Ref, p.After = "über", "aaaaaaaaaaa€zz" }), nil).Builds()
+	if !strings.Contains(b[0].Error, "within a character") || b[1].Error != "" || b[1].Parameters["C"] != "aaaaaaaaaaa" {
+		t.Errorf("%+v", b[:2])
+	}
+	if !b[2].CreateBranch || !b[2].AllStages {
+		t.Errorf("%+v", b[2])
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	s := load(t, ends+`
 defaults: {branches: [main], unknown_files: skip}

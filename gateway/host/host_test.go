@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -297,6 +298,42 @@ func TestManyBranches(t *testing.T) {
 	}
 	if got := d.Pushes[10].Files.Completeness; got != rules.Complete {
 		t.Errorf("an early branch's list is %s", got)
+	}
+}
+
+// TestSharedCommits: a small body whose branches share a commit of many files
+// and a long message does not become a large delivery.
+func TestSharedCommits(t *testing.T) {
+	var files strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&files, "some/folder/file%d ", i)
+	}
+	commits := []c{{id("f"), "", "", files.String()}}
+	for i := range 1000 {
+		commits = append(commits, c{fmt.Sprintf("%012x", i+1), fmt.Sprintf("b%d", i), id("f"), "own"})
+	}
+	text := strings.Replace(postText(t, false, commits...), "m ffffffffffff", strings.Repeat("long ", 40_000), 1)
+	d, err := Parse(broker, "application/json", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, unknown := 0, 0
+	for _, p := range d.Pushes {
+		if p.Files.Completeness == rules.Unknown {
+			unknown++
+		}
+		for _, f := range p.Files.Paths {
+			size += len(f)
+		}
+		for _, c := range p.Commits {
+			size += len(c.Message)
+		}
+	}
+	if len(d.Pushes) != 1000 || size > maxFileBytes+(1<<20) || unknown == 0 {
+		t.Errorf("%d pushes hold %d bytes, %d lists unknown", len(d.Pushes), size, unknown)
+	}
+	if d.Pushes[0].Files.Completeness != rules.Complete {
+		t.Error("the first branch's list is not complete")
 	}
 }
 
