@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,128 +221,6 @@ func (g *Gateway) recover(ctx context.Context) {
 
 // idlePoll bounds how long anything sleeps without a signal.
 const idlePoll = 5 * time.Second
-
-// decideBatch is how many deliveries are decided in one transaction.
-const decideBatch = 256
-
-// Receiving goes before deciding: a sender that is kept waiting gives up and
-// may never come back, a decision only comes later. Until there has been no
-// crowd of requests waiting for the ledger for a lull, decisions wait, but no
-// longer than patience.
-const (
-	crowd    = 8
-	lull     = 20 * time.Millisecond
-	patience = 500 * time.Millisecond
-)
-
-// giveWay waits until the decider may go on.
-func (g *Gateway) giveWay(ctx context.Context) error {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		wait := time.Until(time.Unix(0, g.crowded.Load()).Add(lull))
-		if wait <= 0 {
-			break
-		}
-		if err := sleep(ctx, wait, nil); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// decide decides waiting pushes in the order they came, until the context
-// ends.
-func (g *Gateway) decide(ctx context.Context) {
-	for ctx.Err() == nil {
-		if g.giveWay(ctx) != nil {
-			return
-		}
-		n, err := g.decideWaiting(ctx)
-		wait, wake := idlePoll, g.arrived
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			g.log.Error("pushes wait for their decision", "error", err)
-			wait, wake = time.Second, nil
-		case n > 0:
-			continue
-		}
-		if sleep(ctx, wait, wake) != nil {
-			return
-		}
-	}
-}
-
-func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
-	waiting, err := g.ledger.Waiting(ctx, decideBatch)
-	if err != nil || len(waiting) == 0 {
-		return 0, err
-	}
-	set := g.Rules()
-	due := map[string]bool{}
-	for i := range waiting {
-		a := &waiting[i]
-		a.Decided = make([]ledger.Decided, len(a.Pushes))
-		for k := range a.Pushes {
-			d := set.Decide(&a.Pushes[k], nil)
-			a.Decided[k] = ledger.Decided{Rules: set.Hash(), Matched: d.Matched(), Builds: d.Builds()}
-			for _, b := range a.Decided[k].Builds {
-				due[b.Server] = true
-			}
-		}
-	}
-	verdicts, err := g.ledger.Decide(ctx, waiting)
-	if err != nil && !errors.Is(err, ledger.ErrUnavailable) {
-		verdicts, err = g.decideSingly(ctx, waiting)
-	}
-	if err != nil {
-		return 0, err
-	}
-	g.wake(due)
-	for i := range verdicts {
-		for k, v := range verdicts[i] {
-			g.logDecision(ctx, &waiting[i].Pushes[k], &waiting[i].Decided[k], v)
-		}
-	}
-	return len(waiting), nil
-}
-
-// decideSingly commits one by one decisions that could not be committed
-// together. One that cannot be recorded as it is keeps nobody waiting: its
-// builds are recorded as dead, with the reason.
-func (g *Gateway) decideSingly(ctx context.Context, waiting []ledger.Arrival) ([][]ledger.Verdict, error) {
-	var out [][]ledger.Verdict
-	for i := range waiting {
-		v, err := g.ledger.Decide(ctx, waiting[i:i+1])
-		if err != nil && !errors.Is(err, ledger.ErrUnavailable) {
-			g.log.Error("a decision cannot be recorded; its builds are dead", "delivery", waiting[i].ID, "error", err)
-			for k := range waiting[i].Decided {
-				builds := waiting[i].Decided[k].Builds
-				for n, b := range builds {
-					builds[n] = rules.Build{Rules: b.Rules, Server: b.Server, Error: strings.ToValidUTF8(fmt.Sprintf("build %d cannot be recorded: %v", n+1, err), "?")}
-				}
-			}
-			v, err = g.ledger.Decide(ctx, waiting[i:i+1])
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v...)
-	}
-	return out, nil
-}
-
-func (g *Gateway) logDecision(ctx context.Context, p *rules.Push, d *ledger.Decided, v ledger.Verdict) {
-	if !g.log.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	log := g.log.With("delivery", p.Delivery, "repo", p.Repo, string(p.Kind), p.Ref)
-	if v.Repeat {
-		log.Info("decided: a repeat of the newest push starts nothing")
-		return
-	}
-	log.Info("decided", "rules", d.Matched, "builds", v.Builds, "dead", v.Dead, "late", v.Late, "gap", v.Gap)
-}
 
 // Ready says whether the gateway can take pushes.
 func (g *Gateway) Ready(ctx context.Context) error {
