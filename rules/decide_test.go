@@ -187,6 +187,25 @@ rules:
 	}
 }
 
+// TestTemplateLanguage: what templates may hold, also inside branches.
+func TestTemplateLanguage(t *testing.T) {
+	for text, ok := range map[string]bool{
+		`{{range slice .Files 0 1}}{{.}}{{end}}`:             true,
+		`{{if .Tag}}{{.Tag}}{{else}}{{.Branch}}{{end}}`:      true,
+		`{{range 3000000000}}{{end}}`:                        false,
+		`{{if .Tag}}{{range 3000000000}}{{end}}{{end}}`:      false,
+		`{{define "x"}}{{.Ref}}{{end}}a`:                     false,
+		`{{if .Tag}}a{{else}}{{template "" .}}{{end}}`:       false,
+		`{{with .Author}}{{block "x" .}}{{.}}{{end}}{{end}}`: false,
+	} {
+		for _, encode := range []bool{true, false} {
+			if _, err := compileTemplate(text, encode); (err == nil) != ok {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	s := load(t, ends+`
 defaults: {branches: [main], unknown_files: skip}

@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -136,9 +135,6 @@ type tmpl struct {
 	t    *template.Template // nil: text as it is
 }
 
-// countingRange would let a template work for hours and print nothing.
-var countingRange = regexp.MustCompile(`\{\{range [^}]*\b\d`)
-
 // compileTemplate compiles one value and tries it on the sample pushes. With
 // encode, the value of every expression becomes (a part of) a Jenkins item name.
 func compileTemplate(text string, encode bool) (tmpl, error) {
@@ -149,14 +145,11 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	if err != nil {
 		return tmpl{}, templateError(err)
 	}
-	if len(t.Templates()) > 1 || strings.Contains(t.Root.String(), "{{template ") {
-		return tmpl{}, errors.New("define, block and template are not part of the language")
+	if len(t.Templates()) > 1 {
+		return tmpl{}, errNoTemplates
 	}
-	if countingRange.MatchString(t.Root.String()) {
-		return tmpl{}, errors.New("range over a number is not part of the language")
-	}
-	if encode {
-		encodeActions(t.Root)
+	if err := prepare(t.Root, encode); err != nil {
+		return tmpl{}, err
 	}
 	out := tmpl{text: text, t: t}
 	for _, p := range samplePushes() {
@@ -211,27 +204,41 @@ func (b *limitedBuilder) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// encodeActions appends nameFunc to every pipeline whose value is printed.
-func encodeActions(list *parse.ListNode) {
+var errNoTemplates = errors.New("define, block and template are not part of the language")
+
+// prepare refuses what is not part of the language: templates within a
+// template, and counting, which could work for hours and print nothing. With
+// encode it appends nameFunc to every pipeline whose value is printed.
+func prepare(list *parse.ListNode, encode bool) error {
 	if list == nil {
-		return
+		return nil
 	}
 	for _, node := range list.Nodes {
+		var branch *parse.BranchNode
 		switch n := node.(type) {
+		case *parse.TemplateNode:
+			return errNoTemplates
 		case *parse.ActionNode:
-			if len(n.Pipe.Decl) == 0 {
+			if encode && len(n.Pipe.Decl) == 0 {
 				id := parse.NewIdentifier(nameFunc).SetPos(n.Pos)
 				n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{id}})
 			}
+			continue
 		case *parse.IfNode:
-			encodeActions(n.List)
-			encodeActions(n.ElseList)
+			branch = &n.BranchNode
 		case *parse.WithNode:
-			encodeActions(n.List)
-			encodeActions(n.ElseList)
+			branch = &n.BranchNode
 		case *parse.RangeNode:
-			encodeActions(n.List)
-			encodeActions(n.ElseList)
+			if n.Pipe.Cmds[0].Args[0].Type() == parse.NodeNumber {
+				return errors.New("range over a number is not part of the language")
+			}
+			branch = &n.BranchNode
+		default:
+			continue
+		}
+		if err := errors.Join(prepare(branch.List, encode), prepare(branch.ElseList, encode)); err != nil {
+			return err
 		}
 	}
+	return nil
 }
