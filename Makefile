@@ -47,7 +47,7 @@ FUZZTIME ?= 1m
 fuzz: ## each fuzz target for FUZZTIME
 	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./gateway/host
 	go test -run '^$$' -fuzz FuzzJobPath -fuzztime $(FUZZTIME) ./triggers/jenkins
-	go test -run '^$$' -fuzz FuzzPattern -fuzztime $(FUZZTIME) ./rules
+	go test -run '^$$' -fuzz FuzzPattern -fuzztime $(FUZZTIME) ./rules/pattern
 
 clean: ## remove what was built
 	rm -f pushgate

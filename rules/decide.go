@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pushgate/pushgate/rules/pattern"
 )
 
 // A Decision is what a set makes of one push.
@@ -99,15 +101,15 @@ func (d *Decision) Explain() Explanation {
 // A question is a push prepared for asking all rules.
 type question struct {
 	*Decision
-	repo  value
-	ref   value
-	paths []value
+	repo  pattern.Value
+	ref   pattern.Value
+	paths []pattern.Value
 }
 
 func (d *Decision) question() *question {
-	q := &question{Decision: d, repo: newValue(strings.ToLower(d.push.Repo)), ref: newValue(d.push.Ref)}
+	q := &question{Decision: d, repo: pattern.NewValue(strings.ToLower(d.push.Repo)), ref: pattern.NewValue(d.push.Ref)}
 	for _, f := range d.files.Paths {
-		q.paths = append(q.paths, newValue(f))
+		q.paths = append(q.paths, pattern.NewValue(f))
 	}
 	return q
 }
@@ -193,15 +195,15 @@ func (r *rule) checkPaths(q *question) (Check, bool) {
 	for _, v := range q.paths {
 		ok, e := r.paths.ask(v)
 		if ok {
-			return r.paths.verdict("paths", v.text, ok, e), true
+			return r.paths.verdict("paths", v.Text, ok, e), true
 		}
 		if e != nil {
-			taken, takenFile = e, v.text
+			taken, takenFile = e, v.Text
 		}
 	}
 	owed := withinLimits(q.owed[r.name])
 	for _, f := range owed.Paths {
-		if ok, e := r.paths.ask(newValue(f)); ok {
+		if ok, e := r.paths.ask(pattern.NewValue(f)); ok {
 			c := r.paths.verdict("paths", f, ok, e)
 			c.Note = "owed: changed by an earlier push that was not built"
 			return c, true
@@ -235,7 +237,7 @@ func (r *rule) checkPaths(q *question) (Check, bool) {
 	return c, true
 }
 
-func (l *list) check(field, shown string, v value) Check {
+func (l *list) check(field, shown string, v pattern.Value) Check {
 	ok, e := l.ask(v)
 	return l.verdict(field, shown, ok, e)
 }
@@ -260,7 +262,7 @@ func withinLimits(f Files) Files {
 		f.Completeness = Unknown
 	}
 	keep := func(p string) bool {
-		return len(p) <= maxPathBytes && strings.Count(p, "/") < maxPathLevels
+		return len(p) <= pattern.MaxPathBytes && strings.Count(p, "/") < pattern.MaxPathLevels
 	}
 	for i, p := range f.Paths {
 		if keep(p) {

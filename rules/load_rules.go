@@ -7,7 +7,12 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/pushgate/pushgate/rules/pattern"
 )
+
+// maxListEntries bounds a list of patterns, sets inserted.
+const maxListEntries = 64
 
 var (
 	ruleFields  = []string{"name", "repos", "branches", "tags", "events", "paths", "unknown_files", "default_branch", "start"}
@@ -138,8 +143,8 @@ func (l *loader) patterns(n *yaml.Node, what string, fold, rooted bool) *list {
 		e, err := newEntry(text, l.pos(item), fold, rooted)
 		if err != nil {
 			hint := ""
-			if pe, ok := err.(*patternError); ok {
-				hint = pe.hint
+			if pe, ok := err.(*pattern.Error); ok {
+				hint = pe.Hint
 			}
 			l.fail(item, hint, "in %s: the pattern %q %v", what, text, err)
 			continue

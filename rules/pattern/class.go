@@ -1,4 +1,4 @@
-package rules
+package pattern
 
 import (
 	"fmt"
@@ -36,11 +36,11 @@ func parseClass(src string) (token, int, error) {
 		t.negate = true
 		pos++
 	}
-	unclosed := badPattern("has an unclosed [", `close the class with ], or write \[ for a literal bracket`)
+	unclosed := bad("has an unclosed [", `close the class with ], or write \[ for a literal bracket`)
 	for first := true; ; first = false {
 		if pos >= len(src) {
 			if first || src[1] == ']' {
-				return t, 0, badPattern("holds an empty class", `name its characters: [abc]; \[\] for literal brackets`)
+				return t, 0, bad("holds an empty class", `name its characters: [abc]; \[\] for literal brackets`)
 			}
 			return t, 0, unclosed
 		}
@@ -55,7 +55,7 @@ func parseClass(src string) (token, int, error) {
 			}
 			in, ok := posixClass(name[:end])
 			if !ok {
-				return t, 0, badPattern(fmt.Sprintf("names the unknown class [:%s:]", name[:end]), "known: alpha, digit, alnum, upper, lower, space, blank, punct, print, graph, cntrl, xdigit")
+				return t, 0, bad(fmt.Sprintf("names the unknown class [:%s:]", name[:end]), "known: alpha, digit, alnum, upper, lower, space, blank, punct, print, graph, cntrl, xdigit")
 			}
 			for c := range byte(utf8.RuneSelf) {
 				if in(c) {
@@ -79,9 +79,9 @@ func parseClass(src string) (token, int, error) {
 		}
 		switch {
 		case hi < lo:
-			return t, 0, badPattern(fmt.Sprintf("holds the reversed range %c-%c", lo, hi), fmt.Sprintf("write %c-%c", hi, lo))
+			return t, 0, bad(fmt.Sprintf("holds the reversed range %c-%c", lo, hi), fmt.Sprintf("write %c-%c", hi, lo))
 		case int(hi-lo)+len(t.class) >= maxClassRunes:
-			return t, 0, badPattern(fmt.Sprintf("has a class of more than %d characters", maxClassRunes), "use ? or a negated class")
+			return t, 0, bad(fmt.Sprintf("has a class of more than %d characters", maxClassRunes), "use ? or a negated class")
 		}
 		for r := lo; r <= hi; r++ {
 			t.class = append(t.class, r)
@@ -101,7 +101,7 @@ func classRune(src string) (rune, int, error) {
 		n += m
 	}
 	if r == '/' {
-		return 0, 0, badPattern("has a / in a class", "a class matches one character of a name, never /")
+		return 0, 0, bad("has a / in a class", "a class matches one character of a name, never /")
 	}
 	return r, n, nil
 }

@@ -1,4 +1,4 @@
-package rules
+package pattern
 
 import (
 	"fmt"
@@ -9,33 +9,35 @@ import (
 
 // The limits that keep every match cheap, and the message readable.
 const (
-	maxPatternBytes   = 512
+	// MaxPathBytes and MaxPathLevels bound what is asked of a pattern; whoever
+	// has longer values must not ask.
+	MaxPathBytes  = 4096
+	MaxPathLevels = 128
+
+	maxBytes          = 512
 	maxSegments       = 32
 	maxAlternatives   = 64
 	maxStarsInSegment = 8
 	maxClassRunes     = 1024
 	maxBraceDepth     = 4
-	maxListEntries    = 64
-	maxPathBytes      = 4096
-	maxPathLevels     = 128
 )
 
-// A pattern is a compiled glob. The source is split at "/" and its braces are
-// expanded here, "**" is a loop over segments, and gobwas/glob is given one
-// segment at a time without separators or braces: compiled whole, a pattern of
-// fifteen bytes can take seconds for one match.
-type pattern struct {
-	alternatives []alternative
+// A Pattern is a compiled glob.
+type Pattern struct {
+	alternatives []Alternative
 }
 
-// An alternative is one brace-free form of a pattern, segment by segment.
-type alternative []segment
+// An Alternative is one brace-free form of a pattern, segment by segment.
+type Alternative []segment
 
-// A segment matches one path segment, or, as globstar, any number of them.
+// A segment matches one segment of a value, or, as globstar, any number of
+// them.
 type segment struct {
 	globstar bool
 	literal  string
 	glob     *glob.Pattern // nil: literal is compared
+	// of glob: what every match begins and ends with
+	head, tail string
 }
 
 func (s segment) match(v string) bool {
@@ -45,29 +47,37 @@ func (s segment) match(v string) bool {
 	return s.glob.Match(v)
 }
 
-// A value is a string to match, split once for all patterns.
-type value struct {
-	text     string
-	segments []string
+// A Value is a string to match, split once for all patterns.
+type Value struct {
+	Text     string
+	Segments []string
 }
 
-func newValue(s string) value {
-	return value{text: s, segments: strings.Split(s, "/")}
+// NewValue splits s at its slashes.
+func NewValue(s string) Value {
+	return Value{Text: s, Segments: strings.Split(s, "/")}
 }
 
-func (p pattern) match(v value) bool {
+// Match says whether the whole value matches. It does not allocate.
+func (p *Pattern) Match(v Value) bool {
 	for _, a := range p.alternatives {
-		if a.match(v.segments) {
+		if a.Match(v) {
 			return true
 		}
 	}
 	return false
 }
 
-// match walks both lists with one way back, to the last globstar: every other
-// segment consumes exactly one of v, so an earlier globstar never needs another
-// try. Cost is at most len(a)·len(v) segment matches.
-func (a alternative) match(v []string) bool {
+// Alternatives are the brace-free forms; the pattern matches what one of them
+// matches.
+func (p *Pattern) Alternatives() []Alternative { return p.alternatives }
+
+// Match says whether the whole value matches. It walks both lists with one way
+// back, to the last globstar: every other segment consumes exactly one of the
+// value's, so an earlier globstar never needs another try. Cost is at most
+// len(a)·len(v.Segments) matches of a segment.
+func (a Alternative) Match(value Value) bool {
+	v := value.Segments
 	i, j := 0, 0
 	star, mark := -1, 0
 	for j < len(v) {
@@ -90,51 +100,52 @@ func (a alternative) match(v []string) bool {
 	return i == len(a)
 }
 
-// compilePattern compiles one pattern without its leading "!". With rooted set
-// (file paths) a leading "/" is ignored, elsewhere it is an error.
-func compilePattern(src string, rooted bool) (pattern, error) {
-	seq, err := parsePattern(src)
+// Compile compiles one pattern without its leading "!". With rooted set
+// (file paths) a leading "/" is ignored, elsewhere it is an error. An error is
+// an [*Error].
+func Compile(src string, rooted bool) (*Pattern, error) {
+	seq, err := parse(src)
 	if err != nil {
-		return pattern{}, err
+		return nil, err
 	}
 	forms, err := expand(seq)
 	if err != nil {
-		return pattern{}, err
+		return nil, err
 	}
-	var p pattern
+	p := &Pattern{}
 	for _, form := range forms {
 		alts, err := compileForm(form, rooted)
 		if err != nil {
 			if len(forms) > 1 {
-				err.text += fmt.Sprintf(" (in the alternative %q)", form)
+				err.Text += fmt.Sprintf(" (in the alternative %q)", form)
 			}
-			return pattern{}, err
+			return nil, err
 		}
 		if p.alternatives = append(p.alternatives, alts...); len(p.alternatives) > maxAlternatives {
-			return pattern{}, tooMany()
+			return nil, tooMany()
 		}
 	}
 	return p, nil
 }
 
-func tooMany() *patternError {
-	return badPattern(fmt.Sprintf("expands to more than %d alternatives", maxAlternatives), "write several patterns instead")
+func tooMany() *Error {
+	return bad(fmt.Sprintf("expands to more than %d alternatives", maxAlternatives), "write several patterns instead")
 }
 
 // compileForm compiles one brace-free form. A "**" inside a segment crosses
 // slashes: a**b is a*b or a*/**/*b, so a form may become several alternatives.
-func compileForm(form tokens, rooted bool) ([]alternative, *patternError) {
+func compileForm(form tokens, rooted bool) ([]Alternative, *Error) {
 	segs := form.split()
 	if len(segs) > 1 && len(segs[0]) == 0 {
 		if !rooted {
-			return nil, badPattern("begins with /", "leave the leading / out")
+			return nil, bad("begins with /", "leave the leading / out")
 		}
 		segs = segs[1:]
 	}
 	if len(segs) > maxSegments {
-		return nil, badPattern(fmt.Sprintf("has more than %d segments", maxSegments), "use ** for the middle part")
+		return nil, bad(fmt.Sprintf("has more than %d segments", maxSegments), "use ** for the middle part")
 	}
-	alts := []alternative{{}}
+	alts := []Alternative{{}}
 	for i, seg := range segs {
 		if err := checkSegment(seg, i, len(segs), form); err != nil {
 			return nil, err
@@ -143,7 +154,7 @@ func compileForm(form tokens, rooted bool) ([]alternative, *patternError) {
 		if err != nil {
 			return nil, err
 		}
-		var next []alternative
+		var next []Alternative
 		for _, a := range alts {
 			for _, way := range ways {
 				next = append(next, append(a[:len(a):len(a)], way...))
@@ -159,26 +170,26 @@ func compileForm(form tokens, rooted bool) ([]alternative, *patternError) {
 	return alts, nil
 }
 
-func checkSegment(seg tokens, i, n int, form tokens) *patternError {
+func checkSegment(seg tokens, i, n int, form tokens) *Error {
 	text := seg.String()
 	switch {
 	case len(seg) == 0 && n == 1:
-		return badPattern("is empty", `write "**" for everything`)
+		return bad("is empty", `write "**" for everything`)
 	case len(seg) == 0 && i == n-1:
-		return badPattern("ends with /", fmt.Sprintf("write %q for everything below it", form.String()+"**"))
+		return bad("ends with /", fmt.Sprintf("write %q for everything below it", form.String()+"**"))
 	case len(seg) == 0:
-		return badPattern("holds //", "write one /")
+		return bad("holds //", "write one /")
 	case seg.literal() && (text == "." || text == ".."):
-		return badPattern(fmt.Sprintf("holds the segment %q", text), "paths start at the repository's root; leave it out")
+		return bad(fmt.Sprintf("holds the segment %q", text), "paths start at the repository's root; leave it out")
 	}
 	return nil
 }
 
 // compileSegment gives the ways a segment can be matched, each a run of
 // segments: one way, unless a "**" stands beside something else.
-func compileSegment(seg tokens) ([]alternative, *patternError) {
+func compileSegment(seg tokens) ([]Alternative, *Error) {
 	if len(seg) == 1 && seg[0].kind == tokGlobstar {
-		return []alternative{{{globstar: true}}}, nil
+		return []Alternative{{{globstar: true}}}, nil
 	}
 	for i, t := range seg {
 		if t.kind != tokGlobstar {
@@ -200,7 +211,7 @@ func compileSegment(seg tokens) ([]alternative, *patternError) {
 		}
 		ways := same
 		for _, tail := range tails {
-			ways = append(ways, append(alternative{head, {globstar: true}}, tail...))
+			ways = append(ways, append(Alternative{head, {globstar: true}}, tail...))
 		}
 		if len(ways) > maxAlternatives {
 			return nil, tooMany()
@@ -211,11 +222,11 @@ func compileSegment(seg tokens) ([]alternative, *patternError) {
 	if err != nil {
 		return nil, err
 	}
-	return []alternative{{one}}, nil
+	return []Alternative{{one}}, nil
 }
 
 // compileOne compiles a segment without "**".
-func compileOne(seg tokens) (segment, *patternError) {
+func compileOne(seg tokens) (segment, *Error) {
 	seg = seg.collapseStars()
 	if seg.literal() {
 		return segment{literal: seg.String()}, nil
@@ -227,19 +238,19 @@ func compileOne(seg tokens) (segment, *patternError) {
 		}
 	}
 	if stars > maxStarsInSegment {
-		return segment{}, badPattern(fmt.Sprintf("has more than %d * in one segment", maxStarsInSegment), "write a simpler pattern")
+		return segment{}, bad(fmt.Sprintf("has more than %d * in one segment", maxStarsInSegment), "write a simpler pattern")
 	}
 	g, err := glob.Compile(seg.gobwas())
 	if err != nil {
-		return segment{}, badPattern("cannot be compiled: "+err.Error(), "")
+		return segment{}, bad("cannot be compiled: "+err.Error(), "")
 	}
-	return segment{glob: g}, nil
+	return segment{glob: g, head: seg.head(), tail: seg.tail()}, nil
 }
 
 // normalise merges neighbouring globstars and makes a trailing one, unless it
 // stands alone, ask for at least one segment: a/** is below a, not a.
-func normalise(a alternative) alternative {
-	var out alternative
+func normalise(a Alternative) Alternative {
+	var out Alternative
 	for _, s := range a {
 		if s.globstar && len(out) > 0 && out[len(out)-1].globstar {
 			continue

@@ -1,4 +1,4 @@
-package rules
+package pattern
 
 import (
 	"fmt"
@@ -8,12 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// A patternError says what is wrong with a pattern and what to write instead.
-type patternError struct{ text, hint string }
+// An Error says what is wrong with a pattern, as the end of a sentence about
+// it, and what to write instead.
+type Error struct{ Text, Hint string }
 
-func (e *patternError) Error() string { return e.text }
+func (e *Error) Error() string { return e.Text }
 
-func badPattern(text, hint string) *patternError { return &patternError{text, hint} }
+func bad(text, hint string) *Error { return &Error{text, hint} }
 
 type tokenKind int
 
@@ -38,37 +39,37 @@ type token struct {
 // tokens are a parsed pattern or a part of one.
 type tokens []token
 
-// patternParser reads the grammar of rules.md's table of patterns; its errors
+// parser reads the grammar of rules.md's table of patterns; its errors
 // are meant for the author of a rule.
-type patternParser struct {
+type parser struct {
 	src   string
 	pos   int
 	depth int
 }
 
-func parsePattern(src string) (tokens, error) {
+func parse(src string) (tokens, error) {
 	switch {
 	case src == "":
-		return nil, badPattern("is empty", `write "**" for everything`)
-	case len(src) > maxPatternBytes:
-		return nil, badPattern(fmt.Sprintf("is longer than %d bytes", maxPatternBytes), "write several shorter patterns")
+		return nil, bad("is empty", `write "**" for everything`)
+	case len(src) > maxBytes:
+		return nil, bad(fmt.Sprintf("is longer than %d bytes", maxBytes), "write several shorter patterns")
 	case !utf8.ValidString(src):
-		return nil, badPattern("is not valid UTF-8", "save the file as UTF-8")
+		return nil, bad("is not valid UTF-8", "save the file as UTF-8")
 	}
-	p := &patternParser{src: src}
+	p := &parser{src: src}
 	seq, err := p.sequence()
 	if err != nil {
 		return nil, err
 	}
 	if p.pos < len(p.src) {
-		return nil, badPattern(fmt.Sprintf("has a stray } at character %d", p.pos+1), `write \} for a literal brace`)
+		return nil, bad(fmt.Sprintf("has a stray } at character %d", p.pos+1), `write \} for a literal brace`)
 	}
 	return seq, nil
 }
 
 // sequence reads up to the end of the pattern, or to the "," or "}" that ends
 // an alternative.
-func (p *patternParser) sequence() (tokens, error) {
+func (p *parser) sequence() (tokens, error) {
 	var seq tokens
 	for p.pos < len(p.src) {
 		rest := p.src[p.pos:]
@@ -81,7 +82,7 @@ func (p *patternParser) sequence() (tokens, error) {
 		case r == '?':
 			seq = append(seq, token{kind: tokAny})
 		case strings.HasPrefix(rest, "***"):
-			return nil, badPattern("holds ***", "write ** for any directories, * for a part of a name")
+			return nil, bad("holds ***", "write ** for any directories, * for a part of a name")
 		case strings.HasPrefix(rest, "**"):
 			seq = append(seq, token{kind: tokGlobstar})
 			size = 2
@@ -89,7 +90,7 @@ func (p *patternParser) sequence() (tokens, error) {
 			seq = append(seq, token{kind: tokStar})
 		case r == '\\':
 			if len(rest) == 1 {
-				return nil, badPattern(`ends with a \`, `write \\ for a literal backslash`)
+				return nil, bad(`ends with a \`, `write \\ for a literal backslash`)
 			}
 			c, n := utf8.DecodeRuneInString(rest[1:])
 			if c == '/' {
@@ -122,15 +123,15 @@ func (p *patternParser) sequence() (tokens, error) {
 
 var rangeBrace = regexp.MustCompile(`^\{\w+\.\.\w+\}`)
 
-func (p *patternParser) brace() (token, error) {
+func (p *parser) brace() (token, error) {
 	rest := p.src[p.pos:]
 	switch {
 	case strings.HasPrefix(rest, "{}"):
-		return token{}, badPattern("holds {}", `name the alternatives: {a,b}; \{\} for literal braces`)
+		return token{}, bad("holds {}", `name the alternatives: {a,b}; \{\} for literal braces`)
 	case rangeBrace.MatchString(rest):
-		return token{}, badPattern("holds a range in braces", "name the alternatives: {1,2,3}, or use a class: [1-3]")
+		return token{}, bad("holds a range in braces", "name the alternatives: {1,2,3}, or use a class: [1-3]")
 	case p.depth == maxBraceDepth:
-		return token{}, badPattern(fmt.Sprintf("nests braces deeper than %d", maxBraceDepth), "write several patterns instead")
+		return token{}, bad(fmt.Sprintf("nests braces deeper than %d", maxBraceDepth), "write several patterns instead")
 	}
 	p.depth++
 	defer func() { p.depth-- }()
@@ -143,7 +144,7 @@ func (p *patternParser) brace() (token, error) {
 		}
 		t.alts = append(t.alts, seq)
 		if p.pos == len(p.src) {
-			return token{}, badPattern("has an unclosed {", `close it with }, or write \{ for a literal brace`)
+			return token{}, bad("has an unclosed {", `close it with }, or write \{ for a literal brace`)
 		}
 		if p.src[p.pos] == '}' {
 			p.pos++
@@ -235,6 +236,20 @@ func (ts tokens) String() string {
 		}
 	}
 	return b.String()
+}
+
+// head and tail are the runs of plain characters at both ends.
+func (ts tokens) head() string {
+	n := slices.IndexFunc(ts, func(t token) bool { return t.kind != tokRune })
+	return ts[:max(n, 0)].String()
+}
+
+func (ts tokens) tail() string {
+	n := len(ts)
+	for n > 0 && ts[n-1].kind == tokRune {
+		n--
+	}
+	return ts[n:].String()
 }
 
 // gobwas writes one segment in the dialect of gobwas/glob, which reads classes

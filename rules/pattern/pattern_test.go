@@ -1,4 +1,4 @@
-package rules
+package pattern
 
 import (
 	"bufio"
@@ -41,18 +41,18 @@ func TestPattern(t *testing.T) {
 		{"**/*.{md,txt}", []string{"a.md", "x/y/b.txt"}, []string{"a.mdx"}},
 		{"*/b/**/d/*", []string{"a/b/d/e", "a/b/x/d/e"}, []string{"b/d/e", "a/b/d"}},
 	} {
-		p, err := compilePattern(c.pattern, false)
+		p, err := Compile(c.pattern, false)
 		if err != nil {
 			t.Errorf("%q: %v", c.pattern, err)
 			continue
 		}
 		for _, v := range c.yes {
-			if !p.match(newValue(v)) {
+			if !p.Match(NewValue(v)) {
 				t.Errorf("%q does not match %q", c.pattern, v)
 			}
 		}
 		for _, v := range c.no {
-			if p.match(newValue(v)) {
+			if p.Match(NewValue(v)) {
 				t.Errorf("%q matches %q", c.pattern, v)
 			}
 		}
@@ -88,7 +88,7 @@ func TestPatternErrors(t *testing.T) {
 		"{a,{b,{c,{d,{e}}}}}":       "deeper than 4",
 		"[\u0100-\u9000]":           "class of more than 1024",
 	} {
-		_, err := compilePattern(src, false)
+		_, err := Compile(src, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: error %v, want %q in it", src, err, want)
 		}
@@ -140,7 +140,7 @@ func TestPatternAgainstRegexp(t *testing.T) {
 		if strings.Contains(src, "***") {
 			continue
 		}
-		p, err := compilePattern(src, false)
+		p, err := Compile(src, false)
 		if err != nil {
 			continue
 		}
@@ -151,7 +151,7 @@ func TestPatternAgainstRegexp(t *testing.T) {
 				continue
 			}
 			compared++
-			if got, want := p.match(newValue(v)), re.MatchString(v); got != want {
+			if got, want := p.Match(NewValue(v)), re.MatchString(v); got != want {
 				t.Fatalf("%q on %q: %v, the regexp %s says %v", src, v, got, re, want)
 			}
 		}
@@ -175,22 +175,22 @@ func TestHostilePatterns(t *testing.T) {
 		strings.Repeat("[!x]", 100) + "**" + "b":  true,
 		"{a,aa}{a,aa}{a,aa}{a,aa}{a,aa}**/x":      false,
 	} {
-		p, err := compilePattern(src, false)
+		p, err := Compile(src, false)
 		if err != nil {
 			t.Errorf("%q: %v", src, err)
 			continue
 		}
-		if got := p.match(newValue(long)); got != want {
+		if got := p.Match(NewValue(long)); got != want {
 			t.Errorf("%.40q on aaa…b: %v", src, got)
 		}
-		p.match(newValue(strings.Repeat("a/", 127) + "a"))
+		p.Match(NewValue(strings.Repeat("a/", 127) + "a"))
 	}
 }
 
 func TestGlobCorpus(t *testing.T) {
 	files := []string{}
 	for _, name := range []string{"doublestar", "gha_cheatsheet", "git_wildmatch"} {
-		file := filepath.Join("../../shared/corpus/globs", name+".tsv")
+		file := filepath.Join("../../../shared/corpus/globs", name+".tsv")
 		if _, err := os.Stat(file); err == nil {
 			files = append(files, file)
 		}
@@ -212,10 +212,10 @@ func TestGlobCorpus(t *testing.T) {
 				continue
 			}
 			total++
-			p, err := compilePattern(cols[0], true)
+			p, err := Compile(cols[0], true)
 			got := "error"
 			if err == nil {
-				got = fmt.Sprint(p.match(newValue(strings.TrimPrefix(cols[1], "/"))))
+				got = fmt.Sprint(p.Match(NewValue(strings.TrimPrefix(cols[1], "/"))))
 			}
 			if got == cols[2] || (got == "true") == (cols[2] == "1") && got != "error" {
 				agree++
@@ -237,7 +237,7 @@ func FuzzPattern(f *testing.F) {
 		f.Add(src, "a/b/c")
 	}
 	f.Fuzz(func(t *testing.T, src, v string) {
-		p, err := compilePattern(src, true)
+		p, err := Compile(src, true)
 		if err != nil {
 			if err.Error() == "" {
 				t.Errorf("%q: an error without words", src)
@@ -247,6 +247,6 @@ func FuzzPattern(f *testing.F) {
 		if len(p.alternatives) > maxAlternatives {
 			t.Errorf("%q: %d alternatives", src, len(p.alternatives))
 		}
-		p.match(newValue(v))
+		p.Match(NewValue(v))
 	})
 }
