@@ -16,9 +16,9 @@ type list struct {
 
 type entry struct {
 	pattern *pattern.Pattern
-	text   string // as written, "!" included
-	negate bool
-	at     Pos
+	text    string // as written, "!" included
+	negate  bool
+	at      Pos
 }
 
 // ask says whether the value is in the list, and which entry decided; none did
