@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A Build is one build that a push calls for, with all values rendered.
@@ -35,6 +36,14 @@ type Build struct {
 	Revision     string `json:"revision,omitzero"`
 	NoFollow     bool   `json:"no_follow,omitzero"`
 
+	// Supersede and Since are the rule's; empty: none, and until it was built.
+	Supersede string `json:"supersede,omitzero"`
+	Since     string `json:"since,omitzero"`
+	// Context names the commit status where the rule does, see
+	// [Build.StatusContext]; NoReport: none is wanted.
+	Context  string `json:"context,omitzero"`
+	NoReport bool   `json:"no_report,omitzero"`
+
 	// Error says why the build cannot be started; it is dead from the
 	// beginning, and no other is.
 	Error string `json:"error,omitzero"`
@@ -54,6 +63,15 @@ func (b *Build) Values() map[string]string {
 		return b.Variables
 	}
 	return b.Parameters
+}
+
+// StatusContext is the name of the commit status: pushgate/rule/server/target,
+// unless the rule gives one.
+func (b *Build) StatusContext() string {
+	if b.Context != "" {
+		return b.Context
+	}
+	return strings.Join([]string{"pushgate", b.Rules[0], b.Server, b.Target()}, "/")
 }
 
 // Key identifies the build within its push: server, target and rendered
@@ -76,7 +94,7 @@ func (d *Decision) Builds() []Build {
 	builds := []Build{}
 	index := map[string]int{}
 	for _, r := range d.matched {
-		data := newTemplateData(d.push, r.name)
+		data := newTemplateData(d.push, r)
 		for i := range r.starts {
 			b := r.starts[i].render(r, d.push, data)
 			key := b.Key()
@@ -100,6 +118,7 @@ func (st *start) render(r *rule, p *Push, data templateData) Build {
 		Rules: []string{r.name}, Server: st.server, NoFollow: st.noFollow,
 		DelaySeconds: int64(st.delay.Seconds()), Scan: st.scan,
 		CreateBranch: st.createBranch, Stage: st.stage, AllStages: st.allStages,
+		Supersede: r.supersede, Since: r.since, NoReport: st.noReport,
 	}
 	fail := func(err error) Build {
 		b.Error = fmt.Sprintf("%s: %v", st.at, err)
@@ -114,6 +133,11 @@ func (st *start) render(r *rule, p *Push, data templateData) Build {
 		values[name] = v
 	}
 	var err error
+	if st.context != nil {
+		if b.Context, err = st.context.render(data); err != nil {
+			return fail(fmt.Errorf("context: %w", err))
+		}
+	}
 	if st.plan == nil {
 		b.Parameters = values
 		if b.Job, b.Dynamic, err = st.job.render(data); err != nil {

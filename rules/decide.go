@@ -2,9 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-
-	"github.com/pushgate/pushgate/rules/pattern"
 )
 
 // A Decision is what a set makes of one push.
@@ -20,12 +20,7 @@ type Decision struct {
 // Decision is in use.
 func (s *Set) Decide(p *Push, owed Owed) *Decision {
 	d := &Decision{set: s, push: p, owed: owed, files: withinLimits(p.Files)}
-	q := d.question()
-	for _, r := range s.rules {
-		if r.matches(q, nil) {
-			d.matched = append(d.matched, r)
-		}
-	}
+	d.matched = s.match(d)
 	return d
 }
 
@@ -61,28 +56,89 @@ type Verdict struct {
 	Checks  []Check `json:"checks"`
 }
 
-// Verdicts is the evidence: the answer of every rule, in file order. It asks
-// the same conditions as Decide did, by the same code.
+// Verdicts is the evidence: the answer of every rule of the push's repository,
+// in file order, by the conditions that Decide asks.
 func (d *Decision) Verdicts() []Verdict {
-	out := make([]Verdict, len(d.set.rules))
+	out := []Verdict{}
 	q := d.question()
-	for i, r := range d.set.rules {
-		checks := []Check{}
-		ok := r.matches(q, &checks)
-		out[i] = Verdict{Name: r.name, Matched: ok, At: r.at, Checks: checks}
+	for _, r := range d.set.rules {
+		if a := r.askRepo(q); a.ok || a.entry != nil {
+			out = append(out, r.verdict(q))
+		}
 	}
 	return out
 }
 
+// Verdict is the answer of the named rule, whatever repository it is for.
+func (d *Decision) Verdict(name string) (Verdict, bool) {
+	for _, r := range d.set.rules {
+		if r.name == name {
+			return r.verdict(d.question()), true
+		}
+	}
+	return Verdict{}, false
+}
+
+func (d *Decision) question() *question {
+	q := &question{}
+	q.ask(d.push, d.files, d.owed)
+	return q
+}
+
+func (r *rule) verdict(q *question) Verdict {
+	v := Verdict{Name: r.name, At: r.at, Checks: []Check{}, Matched: true}
+	for _, c := range conditions() {
+		a := c.ask(r, q)
+		if c.field == "branches" && q.push.Kind == Tag {
+			c.field = "tags"
+		}
+		if a.asked {
+			v.Checks = append(v.Checks, a.check(c.field))
+		}
+		if !a.ok {
+			v.Matched = false
+			break
+		}
+	}
+	return v
+}
+
+func (a answer) check(field string) Check {
+	c := Check{Field: field, Value: a.value, OK: a.ok, At: a.at, Note: a.note}
+	if a.list != nil {
+		c.At = a.list.entries[0].at
+	}
+	switch {
+	case a.files == 1:
+		c.Note = "the one changed file does not match"
+	case a.files > 1:
+		c.Note = fmt.Sprintf("none of %d changed files matches", a.files)
+	}
+	switch {
+	case a.entry != nil:
+		c.Pattern, c.At = a.entry.text, a.entry.at
+		if a.entry.set != "" {
+			c.Note = strings.TrimPrefix(c.Note+"; from $"+a.entry.set, "; ")
+		}
+	case a.list != nil && c.Note == "" && a.ok:
+		c.Note = "everything but the patterns given"
+	case a.list != nil && c.Note == "":
+		c.Note = "no pattern matches"
+	}
+	return c
+}
+
 // An Explanation is a decision in the documented JSON shape.
 type Explanation struct {
-	Repo    string    `json:"repo"`
-	Kind    Kind      `json:"kind"`
-	Ref     string    `json:"ref"`
-	Event   Event     `json:"event"`
-	Before  string    `json:"before"`
-	Commit  string    `json:"commit"`
-	Files   Files     `json:"files"`
+	Repo   string `json:"repo"`
+	Kind   Kind   `json:"kind"`
+	Ref    string `json:"ref"`
+	Event  Event  `json:"event"`
+	Before string `json:"before"`
+	Commit string `json:"commit"`
+	Files  Files  `json:"files"`
+	// Skipped says why the push as a whole starts nothing; empty where its rules
+	// say it one by one.
 	Skipped string    `json:"skipped"`
 	Builds  []Build   `json:"builds"`
 	Rules   []Verdict `json:"rules"`
@@ -91,193 +147,39 @@ type Explanation struct {
 // Explain gives the whole decision.
 func (d *Decision) Explain() Explanation {
 	p := d.push
-	return Explanation{
+	e := Explanation{
 		Repo: p.Repo, Kind: p.Kind, Ref: p.Ref, Event: p.Event,
 		Before: p.Before, Commit: p.Commit(), Files: d.files,
 		Builds: d.Builds(), Rules: d.Verdicts(),
 	}
+	e.Skipped = skipped(e.Rules)
+	if len(e.Rules) == 0 {
+		e.Skipped = strings.TrimSuffix("no rule is for this repository; "+d.set.index.nearest(p.Repo), "; ")
+	}
+	return e
 }
 
-// A question is a push prepared for asking all rules.
-type question struct {
-	*Decision
-	repo  pattern.Value
-	ref   pattern.Value
-	paths []pattern.Value
+// nearest suggests a repository that rules name.
+func (x *index) nearest(repo string) string {
+	hint := suggest(strings.ToLower(repo), slices.Sorted(maps.Keys(x.repos)))
+	if !strings.HasPrefix(hint, "did you mean") {
+		return ""
+	}
+	return hint
 }
 
-func (d *Decision) question() *question {
-	q := &question{Decision: d, repo: pattern.NewValue(strings.ToLower(d.push.Repo)), ref: pattern.NewValue(d.push.Ref)}
-	for _, f := range d.files.Paths {
-		q.paths = append(q.paths, pattern.NewValue(f))
-	}
-	return q
-}
-
-// matches asks one rule. With checks set it records what was asked; the answer
-// is the same either way.
-func (r *rule) matches(q *question, checks *[]Check) bool {
-	for _, ask := range []func(*rule, *question) (Check, bool){
-		(*rule).checkRepo, (*rule).checkRef, (*rule).checkEvent, (*rule).checkPaths,
-	} {
-		c, asked := ask(r, q)
-		if !asked {
-			continue
+// skipped tells the marker that stopped every rule of the repository.
+func skipped(verdicts []Verdict) string {
+	said := ""
+	for _, v := range verdicts {
+		last := Check{}
+		if len(v.Checks) > 0 {
+			last = v.Checks[len(v.Checks)-1]
 		}
-		if checks != nil {
-			*checks = append(*checks, c)
+		if v.Matched || last.Field != "skip_markers" {
+			return ""
 		}
-		if !c.OK {
-			return false
-		}
+		said = "the head commit's message says " + last.Pattern
 	}
-	return true
-}
-
-func (r *rule) checkRepo(q *question) (Check, bool) {
-	if r.repos == nil {
-		return Check{}, false
-	}
-	return r.repos.check("repos", q.push.Repo, q.repo), true
-}
-
-// checkRef asks a branch of branches and a tag of tags. With neither given
-// every branch passes and no tag does; with one given, nothing of the other.
-func (r *rule) checkRef(q *question) (Check, bool) {
-	field, own, other := "branches", r.branches, r.tags
-	if q.push.Kind == Tag {
-		field, own, other = "tags", r.tags, r.branches
-	}
-	switch {
-	case own != nil:
-		return own.check(field, q.push.Ref, q.ref), true
-	case q.push.Kind == Branch && other == nil:
-		return Check{}, false
-	case q.push.Kind == Branch:
-		return Check{Field: field, Value: q.push.Ref, Note: "the rule names tags only"}, true
-	case other != nil:
-		return Check{Field: field, Value: q.push.Ref, Note: "the rule names branches only"}, true
-	}
-	return Check{Field: field, Value: q.push.Ref, Note: "a rule without tags is for branches"}, true
-}
-
-func (r *rule) checkEvent(q *question) (Check, bool) {
-	c := Check{Field: "events", Value: string(q.push.Event), At: r.eventsAt}
-	for _, e := range r.events {
-		if e == q.push.Event || e == Pushed && q.push.Event == Forced {
-			c.OK, c.Pattern = true, string(e)
-			return c, r.eventsAt.Line != 0
-		}
-	}
-	if r.eventsAt.Line == 0 {
-		c.Note = "events not given: push and create only"
-	}
-	return c, true
-}
-
-// checkPaths looks for a changed or owed file. Without one, only a complete
-// list proves that nothing relevant changed; otherwise unknown_files decides.
-func (r *rule) checkPaths(q *question) (Check, bool) {
-	if r.paths == nil {
-		return Check{}, false
-	}
-	c := Check{Field: "paths", OK: true}
-	switch {
-	case q.push.Kind == Tag:
-		c.Note = "not asked of tags"
-		return c, true
-	case q.push.Event == Deleted:
-		c.Note = "not asked of deletions"
-		return c, true
-	}
-	var taken *entry
-	var takenFile string
-	for _, v := range q.paths {
-		ok, e := r.paths.ask(v)
-		if ok {
-			return r.paths.verdict("paths", v.Text, ok, e), true
-		}
-		if e != nil {
-			taken, takenFile = e, v.Text
-		}
-	}
-	owed := withinLimits(q.owed[r.name])
-	for _, f := range owed.Paths {
-		if ok, e := r.paths.ask(pattern.NewValue(f)); ok {
-			c := r.paths.verdict("paths", f, ok, e)
-			c.Note = "owed: changed by an earlier push that was not built"
-			return c, true
-		}
-	}
-	completeness := q.files.Completeness
-	if _, some := q.owed[r.name]; some && owed.Completeness != Complete && completeness == Complete {
-		completeness = owed.Completeness
-	}
-	if completeness != Complete {
-		choice := "build"
-		if r.skipUnknown {
-			choice = "skip"
-		}
-		c.OK, c.At = !r.skipUnknown, r.unknownAt
-		c.Note = fmt.Sprintf("the list of changed files is %s: unknown_files: %s", completeness, choice)
-		return c, true
-	}
-	c.OK, c.At = false, r.paths.entries[0].at
-	if taken != nil {
-		c.Value, c.Pattern, c.At = takenFile, taken.text, taken.at
-	}
-	switch n := len(q.paths) + len(owed.Paths); n {
-	case 0:
-		c.Note = "no file changed"
-	case 1:
-		c.Note = "the one changed file does not match"
-	default:
-		c.Note = fmt.Sprintf("none of %d changed files matches", n)
-	}
-	return c, true
-}
-
-func (l *list) check(field, shown string, v pattern.Value) Check {
-	ok, e := l.ask(v)
-	return l.verdict(field, shown, ok, e)
-}
-
-func (l *list) verdict(field, shown string, ok bool, e *entry) Check {
-	c := Check{Field: field, Value: shown, OK: ok, At: l.entries[0].at}
-	switch {
-	case e != nil:
-		c.Pattern, c.At = e.text, e.at
-	case ok:
-		c.Note = "everything but the patterns given"
-	default:
-		c.Note = "no pattern matches"
-	}
-	return c
-}
-
-// withinLimits drops paths beyond the limits of matching; the list is partial
-// then.
-func withinLimits(f Files) Files {
-	if f.Completeness == "" {
-		f.Completeness = Unknown
-	}
-	keep := func(p string) bool {
-		return len(p) <= pattern.MaxPathBytes && strings.Count(p, "/") < pattern.MaxPathLevels
-	}
-	for i, p := range f.Paths {
-		if keep(p) {
-			continue
-		}
-		out := Files{Partial, append([]string{}, f.Paths[:i]...)}
-		for _, p := range f.Paths[i:] {
-			if keep(p) {
-				out.Paths = append(out.Paths, p)
-			}
-		}
-		if f.Completeness == Unknown {
-			out.Completeness = Unknown
-		}
-		return out
-	}
-	return f
+	return said
 }

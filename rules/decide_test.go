@@ -68,7 +68,7 @@ func TestConditions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := load(t, ends+"rules:\n- name: r\n  start: {server: ci, job: x}\n  "+c.rule+"\n")
 			d := s.Decide(push(c.push), c.owed)
-			v := d.Verdicts()[0]
+			v, _ := d.Verdict("r")
 			if v.Matched != c.match || len(d.Matched()) == 1 != c.match {
 				t.Fatalf("matched %v, want %v: %+v", v.Matched, c.match, v)
 			}

@@ -12,38 +12,128 @@ type list struct {
 	entries []entry
 	// negative says that every entry is a "!".
 	negative bool
+	// id is the same for lists of one field whose entries read the same.
+	id int32
 }
 
+// An entry matches by glob, by text, or by holding a marker.
 type entry struct {
-	pattern *pattern.Pattern
-	text    string // as written, "!" included
-	negate  bool
-	at      Pos
+	glob   *pattern.Pattern
+	words  *pattern.Text
+	marker string
+	text   string // as written, "!" included
+	set    string // the set it was inserted from, or ""
+	negate bool
+	// final says that no later entry can take away what this one matched.
+	final bool
+	at    Pos
 }
 
-// ask says whether the value is in the list, and which entry decided; none did
-// where nothing matched.
-func (l *list) ask(v pattern.Value) (bool, *entry) {
+func (e *entry) match(v pattern.Value) bool {
+	switch {
+	case e.glob != nil:
+		return e.glob.Match(v)
+	case e.words != nil:
+		return e.words.Match(v.Text)
+	}
+	return containsFold(v.Text, e.marker)
+}
+
+// containsFold looks for sub in s in any case.
+func containsFold(s, sub string) bool {
+	for i := 0; i+len(sub) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(sub)], sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// ask says whether one of the values, which are names of one thing, is in the
+// list, and which entry decided; none did where nothing matched.
+func (l *list) ask(vs ...pattern.Value) (bool, *entry) {
 	for i := len(l.entries) - 1; i >= 0; i-- {
-		if e := &l.entries[i]; e.pattern.Match(v) {
-			return !e.negate, e
+		e := &l.entries[i]
+		for _, v := range vs {
+			if e.match(v) {
+				return !e.negate, e
+			}
 		}
 	}
 	return l.negative, nil
 }
 
-// newEntry compiles one entry of a list. Errors are [*pattern.Error].
-func newEntry(text string, at Pos, fold, rooted bool) (entry, error) {
-	e := entry{text: text, at: at}
+// A dialect is how the entries of a field are read.
+type dialect struct {
+	fold   bool // patterns and values are in lower case
+	rooted bool // a leading "/" is ignored
+	text   bool // only "*" is special
+}
+
+// newEntry compiles one entry that names no set.
+func (d dialect) newEntry(text string) (entry, error) {
+	e := entry{text: text}
 	src, negated := strings.CutPrefix(text, "!")
 	e.negate = negated
-	if strings.HasPrefix(src, "$") {
-		return e, &pattern.Error{Text: "names the unknown set " + src, Hint: `write \$ for a literal dollar sign`}
-	}
-	if fold {
+	if d.fold {
 		src = strings.ToLower(src)
 	}
 	var err error
-	e.pattern, err = pattern.Compile(src, rooted)
+	if d.text {
+		e.words, err = pattern.CompileText(src)
+	} else {
+		e.glob, err = pattern.Compile(src, d.rooted)
+	}
 	return e, err
+}
+
+// covers says that e matches whatever other matches; it may miss that it does.
+func (e *entry) covers(other *entry) bool {
+	switch {
+	case e.glob != nil:
+		return e.glob.Covers(other.glob)
+	case e.words != nil:
+		return e.words.Covers(other.words)
+	}
+	return containsFold(other.marker, e.marker)
+}
+
+// finish marks what the order of entries means.
+func (l *list) finish() {
+	l.negative = true
+	later := false // a later entry takes away
+	for i := len(l.entries) - 1; i >= 0; i-- {
+		e := &l.entries[i]
+		e.final = !later
+		later = later || e.negate
+		l.negative = l.negative && e.negate
+	}
+}
+
+// key is the same for lists that decide the same.
+func (l *list) key(field string) string {
+	var b strings.Builder
+	b.WriteString(field)
+	for i := range l.entries {
+		b.WriteByte(0)
+		b.WriteString(l.entries[i].text)
+	}
+	return b.String()
+}
+
+// literals are the values of a list that is nothing but a few of them.
+func (l *list) literals() ([]string, bool) {
+	var out []string
+	for i := range l.entries {
+		e := &l.entries[i]
+		if e.negate || e.glob == nil {
+			return nil, false
+		}
+		v, ok := e.glob.Literal()
+		if !ok {
+			return nil, false
+		}
+		out = append(out, v)
+	}
+	return out, true
 }

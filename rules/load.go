@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -31,38 +30,38 @@ var ErrUnresolved = errors.New("not resolved")
 // Unresolved is a Lookup that leaves every value out.
 func Unresolved(string) (string, error) { return "", ErrUnresolved }
 
-// Load reads the rule file name from fsys. The error is of type [Problems]
-// where the file can be read but is wrong.
+// Load reads the rule file name from fsys, and those it includes. The error is
+// of type [Problems] where the file can be read but is wrong.
 func Load(fsys fs.FS, name string, lookup Lookup) (*Set, error) {
 	info, err := fs.Stat(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
 	if info.Size() > maxFileBytes {
-		return nil, Problems{{At: Pos{File: name}, Text: fmt.Sprintf("the file is larger than %d MB", maxFileBytes>>20)}}
+		return nil, Problems{{At: Pos{File: name}, Text: tooLargeFile}}
 	}
 	content, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
-	return LoadFiles([]File{{name, string(content)}}, lookup)
+	l := newLoader(lookup)
+	l.parse(File{name, string(content)})
+	for _, f := range l.included(fsys) {
+		l.parse(f)
+	}
+	return l.build()
 }
 
+const tooLargeFile = "the file is larger than 32 MB"
+
 // LoadFiles is Load for files that were read already, as [Set.Files] gives
-// them.
+// them: the main file, and those it includes.
 func LoadFiles(files []File, lookup Lookup) (*Set, error) {
-	l := &loader{lookup: lookup, set: &Set{files: files, hash: hashFiles(files)}}
+	l := newLoader(lookup)
 	for _, f := range files {
-		l.file = f.Name
-		l.load(f.Content)
+		l.parse(f)
 	}
-	if len(l.problems) > 0 {
-		l.problems.sort()
-		return nil, l.problems
-	}
-	l.warnings.sort()
-	l.set.warnings = l.warnings
-	return l.set, nil
+	return l.build()
 }
 
 func hashFiles(files []File) string {
@@ -76,31 +75,85 @@ func hashFiles(files []File) string {
 // A loader turns YAML nodes into a Set and gathers what is wrong on the way;
 // it goes on after an error, so that a person sees all of them at once.
 type loader struct {
-	file     string
+	file     string // that is being read
+	files    []File
+	tops     []map[string]*yaml.Node // fields of each file, nil where it has none
+	docs     []*yaml.Node            // top mapping of each file
 	lookup   Lookup
 	set      *Set
 	problems Problems
 	warnings Problems
-	used     map[string]bool // servers that a start names
+
+	sets        map[string]*patternSet
+	usedServers map[string]bool
+	firstByName map[string]Pos // rules
+	said        map[Problem]bool
+
+	ids       map[string]int32 // of lists, by key
+	entries   map[entryKey]compiled
+	templates map[string]tmpl
+	jobs      map[string]jobPath
+}
+
+func newLoader(lookup Lookup) *loader {
+	return &loader{
+		lookup: lookup, set: &Set{},
+		sets: map[string]*patternSet{}, usedServers: map[string]bool{}, firstByName: map[string]Pos{}, said: map[Problem]bool{},
+		ids: map[string]int32{}, entries: map[entryKey]compiled{}, templates: map[string]tmpl{}, jobs: map[string]jobPath{},
+	}
 }
 
 func (l *loader) pos(n *yaml.Node) Pos { return Pos{l.file, n.Line, n.Column} }
 
 func (l *loader) fail(n *yaml.Node, hint, format string, args ...any) {
-	l.problems = append(l.problems, Problem{l.pos(n), fmt.Sprintf(format, args...), hint})
+	l.failAt(l.pos(n), hint, format, args...)
+}
+
+func (l *loader) failAt(at Pos, hint, format string, args ...any) {
+	l.problems = l.say(l.problems, Problem{at, fmt.Sprintf(format, args...), hint})
 }
 
 func (l *loader) warn(at Pos, hint, format string, args ...any) {
-	l.warnings = append(l.warnings, Problem{at, fmt.Sprintf(format, args...), hint})
+	l.warnings = l.say(l.warnings, Problem{at, fmt.Sprintf(format, args...), hint})
+}
+
+// say adds a problem that was not told before: what stands in a set or in
+// defaults is looked at more than once.
+func (l *loader) say(list Problems, p Problem) Problems {
+	if l.said[p] {
+		return list
+	}
+	l.said[p] = true
+	return append(list, p)
 }
 
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
-func (l *loader) load(content string) {
+// parse reads a file's YAML; the first file is the main one.
+func (l *loader) parse(f File) {
+	l.file = f.Name
+	l.files = append(l.files, f)
+	l.tops = append(l.tops, nil)
+	l.docs = append(l.docs, nil)
+	doc := l.document(f.Content)
+	if doc == nil {
+		return
+	}
+	here := len(l.files) - 1
+	l.docs[here] = doc
+	if here == 0 {
+		l.tops[here] = l.fields(doc, "the file", fieldsOf[fileFormat]()...)
+	} else {
+		l.tops[here] = l.fields(doc, "an included file", fieldsOf[includedFormat]()...)
+	}
+}
+
+// document gives the one mapping of a file, or nil after saying why not.
+func (l *loader) document(content string) *yaml.Node {
 	at := Pos{File: l.file, Line: 1, Col: 1}
 	if !utf8.ValidString(content) {
-		l.problems = append(l.problems, Problem{at, "the file is not valid UTF-8", "save it as UTF-8"})
-		return
+		l.failAt(at, "save it as UTF-8", "the file is not valid UTF-8")
+		return nil
 	}
 	var doc yaml.Node
 	documents := yaml.NewDecoder(strings.NewReader(content))
@@ -110,204 +163,97 @@ func (l *loader) load(content string) {
 			at.Line, _ = strconv.Atoi(m[1])
 			msg = msg[len(m[0]):]
 		}
-		l.problems = append(l.problems, Problem{at, "not YAML: " + msg, "check the indentation and quotes around this line; a pattern that begins with * or ! or holds { needs quotes"})
-		return
+		l.failAt(at, yamlHint(content, at.Line, msg), "not YAML: %s", msg)
+		return nil
 	}
 	if len(doc.Content) == 0 {
-		l.problems = append(l.problems, Problem{at, "the file is empty", "it needs sources, servers and rules"})
-		return
+		l.failAt(at, "it needs sources, servers and rules", "the file is empty")
+		return nil
 	}
 	if second := new(yaml.Node); documents.Decode(second) != io.EOF {
 		at.Line = max(second.Line, 1)
-		l.problems = append(l.problems, Problem{at, "a second YAML document begins", "one file is one document; take the --- line out"})
+		l.failAt(at, "one file is one document; take the --- line out", "a second YAML document begins")
 	}
-	top := l.fields(doc.Content[0], "the file", "sources", "servers", "defaults", "rules")
-	if top == nil {
-		return
+	return doc.Content[0]
+}
+
+// yamlHint looks at the line that YAML stumbled over.
+func yamlHint(content string, line int, msg string) string {
+	if strings.Contains(msg, "cannot start any token") || strings.Contains(msg, "tab") {
+		if lines := strings.Split(content, "\n"); line <= len(lines) && strings.Contains(lines[line-1], "\t") {
+			return "indent with spaces, YAML takes no tabs"
+		}
 	}
-	l.used = map[string]bool{}
-	l.sources(top["sources"])
-	l.servers(top["servers"])
-	defaults := &rule{}
-	if n := top["defaults"]; n != nil {
-		defaults = l.rule(n, "defaults", ruleFields[1:], &rule{})
+	return "check the indentation and quotes around this line; a pattern that begins with * or ! or holds { needs quotes"
+}
+
+// build makes the set of the files that were parsed.
+func (l *loader) build() (*Set, error) {
+	l.set.files, l.set.hash = l.files, hashFiles(l.files)
+	l.each(func(top map[string]*yaml.Node) { l.readSets(top["sets"]) })
+	base := l.baseRule()
+	l.each(func(top map[string]*yaml.Node) {
+		main := l.file == l.files[0].Name
+		if main {
+			l.sources(top["sources"])
+			l.servers(top["servers"])
+		}
+		defaults := base
+		if n := top["defaults"]; n != nil {
+			defaults = l.rule(n, "defaults", fieldsOf[defaultsFormat](), base)
+		}
+		if main && defaults != nil {
+			base = defaults
+		}
+		if n := top["rules"]; n != nil {
+			l.rules(n, defaults)
+		}
+	})
+	if len(l.problems) == 0 && len(l.set.rules) == 0 {
+		l.fail(l.docs[0], "add a list: rules: [{name: …, repos: …, start: …}]", "there are no rules")
 	}
-	if n := top["rules"]; n != nil {
-		l.rules(n, defaults)
-	} else {
-		l.fail(doc.Content[0], "add a list: rules: [{name: …, repos: …, start: …}]", "there are no rules")
+	l.contexts()
+	if len(l.problems) > 0 {
+		l.problems.sort(l.files)
+		return nil, l.problems
 	}
-	for _, s := range l.set.servers {
-		if !l.used[s.Name] {
-			l.warn(s.At, "", "no rule uses the server %q", s.Name)
+	l.remarks()
+	l.warnings.sort(l.files)
+	l.set.warnings = l.warnings
+	l.set.index = newIndex(l.set.rules, len(l.ids))
+	return l.set, nil
+}
+
+// each visits every file that could be read.
+func (l *loader) each(visit func(top map[string]*yaml.Node)) {
+	for i, top := range l.tops {
+		if top != nil {
+			l.file = l.files[i].Name
+			visit(top)
 		}
 	}
 }
 
-// resolve follows an alias.
-func resolve(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
+// baseRule is a rule before any defaults.
+func (l *loader) baseRule() *rule {
+	r := &rule{events: []Event{Pushed, Created}}
+	skip := &list{}
+	for _, m := range []string{"[skip ci]", "[ci skip]"} {
+		skip.entries = append(skip.entries, entry{marker: m, text: m})
 	}
-	return n
+	r.skip = l.known("skip_markers", skip)
+	return r
 }
 
-// fields reads a mapping whose keys must be among known; nil if it is none.
-func (l *loader) fields(n *yaml.Node, what string, known ...string) map[string]*yaml.Node {
-	n = resolve(n)
-	if n.Kind != yaml.MappingNode {
-		l.fail(n, "write "+known[0]+": … and so on", "%s must be a mapping, not %s", what, kindName(n))
-		return nil
+// known finishes a list and gives it the id of those that read the same.
+func (l *loader) known(field string, out *list) *list {
+	out.finish()
+	key := out.key(field)
+	id, seen := l.ids[key]
+	if !seen {
+		id = int32(len(l.ids))
+		l.ids[key] = id
 	}
-	out := map[string]*yaml.Node{}
-	for i := 0; i < len(n.Content); i += 2 {
-		key, val := n.Content[i], resolve(n.Content[i+1])
-		name := key.Value
-		switch {
-		case !slices.Contains(known, name):
-			l.fail(key, unknownHint(name, known), "unknown field %q in %s", name, what)
-		case out[name] != nil:
-			l.fail(key, "keep one of them", "%q is given twice in %s", name, what)
-		default:
-			out[name] = val
-		}
-	}
+	out.id = id
 	return out
-}
-
-// unknownHint knows the names that other systems use.
-func unknownHint(name string, known []string) string {
-	switch strings.ReplaceAll(name, "-", "_") {
-	case "paths_ignore", "ignore_paths", "exclude", "exclude_paths", "paths_exclude":
-		return `write paths: ["!docs/**"] for everything but docs`
-	case "branches_ignore", "ignore_branches", "exclude_branches":
-		return `write branches: ["!wip/**"] for everything but wip`
-	case "tags_ignore":
-		return `write tags: ["!nightly-*"] for everything but those`
-	case "files", "changes", "only":
-		if slices.Contains(known, "paths") {
-			return `did you mean "paths"?`
-		}
-	case "<<":
-		return "merge keys are not read; write the fields out, or use defaults"
-	}
-	return suggest(name, known)
-}
-
-func kindName(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	}
-	if n.Tag == "!!null" {
-		return "nothing"
-	}
-	return fmt.Sprintf("%q", n.Value)
-}
-
-// text reads a non-empty scalar as it is written; numbers and yes are text too.
-func (l *loader) text(n *yaml.Node, what string) (string, bool) {
-	if n == nil {
-		return "", false
-	}
-	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		l.fail(n, "write one value", "%s must be text, not %s", what, kindName(n))
-		return "", false
-	}
-	if n.Value == "" {
-		l.fail(n, "", "%s is empty", what)
-		return "", false
-	}
-	return n.Value, true
-}
-
-func (l *loader) boolean(n *yaml.Node, what string) bool {
-	if n == nil {
-		return false
-	}
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
-		l.fail(n, "write true or false", "%s must be true or false, not %s", what, kindName(n))
-		return false
-	}
-	return strings.EqualFold(n.Value, "true")
-}
-
-// choice reads one of the given words.
-func (l *loader) choice(n *yaml.Node, what string, words ...string) string {
-	s, ok := l.text(n, what)
-	if ok && !slices.Contains(words, s) {
-		l.fail(n, suggest(s, words), "%s cannot be %q", what, s)
-		return ""
-	}
-	return s
-}
-
-// items gives the elements of a list, or a single value as a list of one.
-func (l *loader) items(n *yaml.Node, what string) []*yaml.Node {
-	if n.Kind != yaml.SequenceNode {
-		return []*yaml.Node{n}
-	}
-	if len(n.Content) == 0 {
-		l.fail(n, "leave the field out, or name at least one", "%s is an empty list", what)
-	}
-	out := make([]*yaml.Node, len(n.Content))
-	for i, c := range n.Content {
-		out[i] = resolve(c)
-	}
-	return out
-}
-
-var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-// checkName refuses names that would not read well in addresses and logs.
-func (l *loader) checkName(n *yaml.Node, what, name string) {
-	if !entryName.MatchString(name) || len(name) > 100 {
-		l.fail(n, "use letters, digits, dots, dashes and underscores", "%q cannot be the name of a %s", name, what)
-	}
-}
-
-var (
-	envRef   = regexp.MustCompile(`\$\{([^}]*)\}`)
-	shellRef = regexp.MustCompile(`^\$\w+$`)
-)
-
-// expand reads a value that may be ${NAME} or file:/path. ok is false where
-// there is no value, said or left out on purpose.
-func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
-	s, ok := l.text(n, what)
-	if !ok {
-		return "", false
-	}
-	get := func(ref string) string {
-		v, err := l.lookup(ref)
-		switch {
-		case errors.Is(err, ErrUnresolved):
-			ok = false
-		case err != nil:
-			l.fail(n, "set it where pushgate starts, or write file:/path/of/a/file", "%s: %v", what, err)
-			ok = false
-		case strings.TrimSpace(v) == "":
-			l.fail(n, "", "%s: %s is empty", what, ref)
-			ok = false
-		}
-		return v
-	}
-	if strings.HasPrefix(s, "file:") {
-		return strings.TrimRight(get(s), "\r\n"), ok
-	}
-	if strings.TrimSpace(s) == "" {
-		l.fail(n, "", "%s is blank", what)
-		return "", false
-	}
-	if shellRef.MatchString(s) {
-		l.fail(n, "write ${"+s[1:]+"}", "%s is not expanded", what)
-		return "", false
-	}
-	s = envRef.ReplaceAllStringFunc(s, func(m string) string { return get(m[2 : len(m)-1]) })
-	if ok && strings.Contains(n.Value, "${") && !envRef.MatchString(n.Value) {
-		l.fail(n, "write ${NAME}", "%s holds an unclosed ${", what)
-	}
-	return s, ok
 }

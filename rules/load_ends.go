@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -32,34 +34,112 @@ func (l *loader) named(n *yaml.Node, what string, each func(key *yaml.Node, name
 func (l *loader) sources(n *yaml.Node) {
 	l.named(n, "source", func(key *yaml.Node, name string, val *yaml.Node) {
 		what := `source "` + name + `"`
-		f := l.fields(val, what, "host", "token", "insecure")
+		f := l.fields(val, what, fieldsOf[sourceFormat]()...)
 		if f == nil {
 			return
 		}
 		src := Source{Name: name, At: l.pos(key)}
 		if f["host"] == nil {
-			l.fail(key, "write host: bitbucket-post", "%s has no host", what)
+			l.fail(key, "write host: "+strings.Join(hosts(), ", "), "%s has no host", what)
 		} else {
-			src.Host = l.choice(f["host"], "host of "+what, BitbucketPost)
+			src.Host = l.choice(f["host"], "host of "+what, hosts()...)
 		}
 		src.Insecure = l.boolean(f["insecure"], "insecure of "+what)
-		if t := f["token"]; t != nil {
-			for _, item := range l.items(t, "token of "+what) {
-				if v, ok := l.expand(item, "token of "+what); ok {
-					src.Tokens = append(src.Tokens, Secret(v))
-				}
-			}
-		} else if !src.Insecure {
+		src.Secrets = l.secrets(f["secret"], "secret of "+what)
+		src.Tokens = l.secrets(f["token"], "token of "+what)
+		if f["allow"] != nil {
+			src.Allow = l.addresses(f["allow"], "allow of "+what)
+		}
+		switch isPost := src.Host == BitbucketPost; {
+		case src.Host == "":
+		case isPost && f["secret"] != nil:
+			l.fail(f["secret"], "write token: …, and give it in the hook's address as ?token=…", "%s has a secret, but the POST service signs nothing", what)
+		case !isPost && f["token"] != nil:
+			l.fail(f["token"], "write secret: …, the one that the host's webhook has", "%s has a token, but %s shows a secret", what, src.Host)
+		case src.Insecure || f["token"] != nil || f["secret"] != nil || f["allow"] != nil:
+		case isPost:
 			l.fail(key, "write token: ${SOME_NAME}, and give it in the hook's address as ?token=…; or insecure: true to take pushes from anybody", "%s has no token", what)
+		default:
+			l.fail(key, "write secret: ${SOME_NAME}, the one that the host's webhook has; or insecure: true to take pushes from anybody", "%s has no secret", what)
+		}
+		if f["api"] != nil {
+			src.API = l.api(f["api"], "api of "+what)
 		}
 		l.set.sources = append(l.set.sources, src)
 	})
 }
 
+// secrets reads one secret or a list.
+func (l *loader) secrets(n *yaml.Node, what string) []Secret {
+	if n == nil {
+		return nil
+	}
+	var out []Secret
+	for _, item := range l.items(n, what) {
+		if v, ok := l.expand(item, what); ok {
+			out = append(out, Secret(v))
+		}
+	}
+	return out
+}
+
+func (l *loader) addresses(n *yaml.Node, what string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, item := range l.items(n, what) {
+		s, ok := l.text(item, what)
+		if !ok {
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if a, e := netip.ParseAddr(s); err != nil && e == nil && a.Zone() == "" {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			l.fail(item, "write an address or a range of them: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32", "%s cannot be %q", what, s)
+			continue
+		}
+		out = append(out, p.Masked())
+	}
+	return out
+}
+
+func (l *loader) api(n *yaml.Node, what string) *API {
+	f := l.fields(n, what, fieldsOf[apiFormat]()...)
+	if f == nil {
+		return nil
+	}
+	api := &API{}
+	if f["url"] == nil {
+		l.fail(n, "write url: https://…", "%s has no url", what)
+	} else if u, ok := l.expand(f["url"], "url of "+what); ok {
+		api.URL = l.address(f["url"], "url of "+what, u)
+	}
+	read := func(name string) string {
+		v, _ := l.expand(f[name], name+" of "+what)
+		return v
+	}
+	api.User, api.ClientID = read("user"), read("client_id")
+	api.Token, api.Password, api.ClientSecret = Secret(read("token")), Secret(read("password")), Secret(read("client_secret"))
+	const ways = "write token:, or user: and password:, or client_id: and client_secret:"
+	given := 0
+	for _, name := range []string{"token", "password", "client_secret"} {
+		if f[name] != nil {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		l.fail(n, ways, "%s has more than one kind of credentials", what)
+	case (f["user"] != nil) != (f["password"] != nil), (f["client_id"] != nil) != (f["client_secret"] != nil):
+		l.fail(n, ways, "%s has half of its credentials", what)
+	}
+	return api
+}
+
 func (l *loader) servers(n *yaml.Node) {
 	l.named(n, "server", func(key *yaml.Node, name string, val *yaml.Node) {
 		what := `server "` + name + `"`
-		f := l.fields(val, what, "jenkins", "bamboo", "user", "token", "password")
+		f := l.fields(val, what, fieldsOf[serverFormat]()...)
 		if f == nil {
 			return
 		}
@@ -76,7 +156,7 @@ func (l *loader) servers(n *yaml.Node) {
 			return
 		}
 		if u, ok := l.expand(f[srv.Kind], "address of "+what); ok {
-			srv.URL = l.serverURL(f[srv.Kind], what, u)
+			srv.URL = l.address(f[srv.Kind], "address of "+what, u)
 		}
 		srv.User, _ = l.expand(f["user"], "user of "+what)
 		token, _ := l.expand(f["token"], "token of "+what)
@@ -90,19 +170,30 @@ func (l *loader) servers(n *yaml.Node) {
 		case has("user") && !has("token") && !has("password"):
 			l.fail(key, "write token: ${SOME_NAME}", "%s has a user but neither token nor password", what)
 		}
+		if c := f["max_concurrent"]; c != nil {
+			n, err := strconv.Atoi(c.Value)
+			if c.Kind != yaml.ScalarNode || err != nil || n < 1 || n > 100_000 {
+				l.fail(c, "write a number from 1 on, or leave it out for no limit", "max_concurrent of %s cannot be %s", what, kindName(c))
+			}
+			srv.MaxConcurrent = n
+		}
+		if u := f["on_uncertain"]; u != nil {
+			srv.HoldUncertain = l.choice(u, "on_uncertain of "+what, "retry", "hold") == "hold"
+		}
 		l.set.servers = append(l.set.servers, srv)
 	})
 }
 
-func (l *loader) serverURL(n *yaml.Node, what, s string) string {
+// address checks an http address and gives it without a trailing slash.
+func (l *loader) address(n *yaml.Node, what, s string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		l.fail(n, "write it as https://ci.example.com or https://example.com/jenkins", "address of %s is no http or https address", what)
+		l.fail(n, "write it as https://ci.example.com or https://example.com/jenkins", "%s is no http or https address", what)
 	case u.User != nil:
-		l.fail(n, "write user: and token: beside it", "address of %s holds credentials", what)
+		l.fail(n, "write user: and token: beside it", "%s holds credentials", what)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		l.fail(n, "leave out everything from the ? or # on", "address of %s holds a query or fragment", what)
+		l.fail(n, "leave out everything from the ? or # on", "%s holds a query or fragment", what)
 	}
 	return strings.TrimRight(s, "/")
 }

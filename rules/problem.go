@@ -54,9 +54,14 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (ps Problems) sort() {
+// sort orders by place; files in the order given.
+func (ps Problems) sort(files []File) {
+	order := map[string]int{}
+	for i, f := range files {
+		order[f.Name] = i
+	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
-		if c := strings.Compare(a.At.File, b.At.File); c != 0 {
+		if c := order[a.At.File] - order[b.At.File]; c != 0 {
 			return c
 		}
 		if a.At.Line != b.At.Line {

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"log/slog"
+	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -16,19 +18,43 @@ func (Secret) GoString() string             { return hidden }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// BitbucketPost is the host of a [Source]: Bitbucket's POST service and what
-// still speaks it.
-const BitbucketPost = "bitbucket-post"
+// The hosts that a [Source] can name.
+const (
+	BitbucketPost       = "bitbucket-post" // the retired POST service and what still speaks it
+	BitbucketCloud      = "bitbucket-cloud"
+	BitbucketDataCenter = "bitbucket-datacenter"
+	GitHub              = "github"
+	GitLab              = "gitlab"
+	Gitea               = "gitea"
+	Forgejo             = "forgejo"
+	Gogs                = "gogs"
+)
+
+func hosts() []string {
+	return []string{BitbucketPost, BitbucketCloud, BitbucketDataCenter, GitHub, GitLab, Gitea, Forgejo, Gogs}
+}
 
 // A Source is where pushes come from.
 type Source struct {
 	Name string
 	Host string
-	// Tokens are what a sender must show; one of them suffices. Empty only with
-	// Insecure.
-	Tokens   []Secret
+	// Secrets are what the host signs with or sends in its token header, Tokens
+	// what a sender of BitbucketPost shows in the address; one of them suffices.
+	// At least one of Secrets, Tokens and Allow is there, or Insecure is set.
+	Secrets, Tokens []Secret
+	// Allow are the addresses that pushes may come from; empty: any.
+	Allow    []netip.Prefix
 	Insecure bool
+	API      *API // nil: none
 	At       Pos
+}
+
+// An API is how the code host is asked: with Token, with User and Password, or
+// as the OAuth client ClientID with ClientSecret.
+type API struct {
+	URL                           string
+	Token, Password, ClientSecret Secret
+	User, ClientID                string
 }
 
 // The kinds of CI servers.
@@ -46,7 +72,13 @@ type Server struct {
 	// Token is an API token (Jenkins, with User) or a personal access token
 	// (Bamboo); Password goes with User.
 	Token, Password Secret
-	At              Pos
+	// MaxConcurrent is how many builds started by pushgate may be queued or
+	// running there; 0: any number.
+	MaxConcurrent int
+	// HoldUncertain says that a start of which it cannot be known whether it
+	// happened waits for a person instead of being tried again.
+	HoldUncertain bool
+	At            Pos
 }
 
 // A File is a rule file as it was written.
@@ -55,7 +87,7 @@ type File struct {
 	Content string `json:"content"`
 }
 
-// A Set is a loaded rule file. It does not change.
+// A Set is a loaded rule file with what it includes. It does not change.
 type Set struct {
 	sources  []Source
 	servers  []Server
@@ -63,6 +95,8 @@ type Set struct {
 	files    []File
 	hash     string
 	warnings []Problem
+	index    index
+	scratch  sync.Pool // of *question, between decisions
 }
 
 // Sources are the sources in file order.
@@ -81,38 +115,63 @@ func (s *Set) Source(name string) (Source, bool) {
 	return Source{}, false
 }
 
-// Len is the number of rules.
+// Len is the number of rules; "each" makes several of one.
 func (s *Set) Len() int { return len(s.rules) }
+
+// Names are the rules, in file order.
+func (s *Set) Names() []string {
+	names := make([]string, len(s.rules))
+	for i, r := range s.rules {
+		names[i] = r.name
+	}
+	return names
+}
 
 // Hash identifies the files of the set, as written: 64 hex digits of SHA-256.
 func (s *Set) Hash() string { return s.hash }
 
-// Files are the files of the set, as written; they hold no expanded secret.
+// Files are the files of the set, as written, the main file first; they hold
+// no expanded secret.
 func (s *Set) Files() []File { return s.files }
 
 // Warnings are remarks about the files that do not keep them from use.
 func (s *Set) Warnings() []Problem { return s.warnings }
 
+// What a newer push of the same rule, target and ref does to older builds; the
+// empty text is none.
+const (
+	SupersedeWaiting = "waiting" // replaces those that wait here
+	SupersedeQueued  = "queued"  // and those that wait at the server
+	SupersedeRunning = "running" // and those that run
+)
+
+// Until when changed files are owed a build; the empty text is until one was
+// built.
+const (
+	SinceSuccess = "success" // until one succeeded
+	SincePush    = "push"    // never
+)
+
 // A rule is a compiled rule.
 type rule struct {
-	name          string
-	at            Pos
-	repos         *list // nil: any
-	branches      *list // nil: see decide
-	tags          *list
-	paths         *list // nil: any
-	events        []Event
-	eventsAt      Pos // Line 0: the default
-	skipUnknown   bool
-	unknownAt     Pos // Line 0: the default
-	defaultBranch string
-	starts        []start
+	name, each                                                              string
+	at                                                                      Pos
+	n                                                                       int32 // its place in the set
+	sources, repos, branches, tags, authors, pushers, messages, paths, skip *list // nil: not asked
+	events                                                                  []Event
+	eventsAt                                                                Pos // Line 0: the default
+	skipUnknown                                                             bool
+	unknownAt                                                               Pos // Line 0: the default
+	defaultBranch                                                           string
+	supersede, since                                                        string
+	starts                                                                  []start
 }
 
 // A start is one build that a rule starts.
 type start struct {
 	at     Pos
 	server string
+	kind   string          // of the server
 	values map[string]tmpl // parameters or variables
 
 	job   jobPath // Jenkins
@@ -126,5 +185,10 @@ type start struct {
 	allStages    bool
 	anyRevision  bool
 
-	noFollow bool
+	noFollow      bool
+	noReport      bool
+	context       *tmpl // nil: the default
+	reportSkipped bool
+	target        string // job or plan as written
+	reportAt      Pos
 }

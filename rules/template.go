@@ -25,13 +25,13 @@ type templateData struct {
 	CommitURL, CompareURL                      string
 }
 
-func newTemplateData(p *Push, rule string) templateData {
+func newTemplateData(p *Push, r *rule) templateData {
 	head := p.Head()
 	d := templateData{
 		Repo: p.Repo, Ref: p.Ref, Event: string(p.Event),
 		Before: p.Before, Commit: p.Commit(), Message: head.Message,
 		Author: head.Author, Pusher: p.Pusher.Name, Files: p.Files.Paths,
-		Source: p.Source, Delivery: p.Delivery, Rule: rule,
+		Source: p.Source, Delivery: p.Delivery, Rule: r.name, Each: r.each,
 		CommitURL: p.CommitURL, CompareURL: p.CompareURL,
 	}
 	if i := strings.LastIndexByte(p.Repo, '/'); i >= 0 {
@@ -153,7 +153,7 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	}
 	out := tmpl{text: text, t: t}
 	for _, p := range samplePushes() {
-		if _, err := out.render(newTemplateData(p, "rule")); err != nil {
+		if _, err := out.render(newTemplateData(p, &rule{name: "rule", each: "each"})); err != nil {
 			return tmpl{}, err
 		}
 	}

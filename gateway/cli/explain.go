@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,19 +61,27 @@ func (p *program) explain() *cobra.Command {
 			}
 			out.Pushes = []rules.Explanation{}
 			for i := range pushes {
-				e := set.Decide(&pushes[i], nil).Explain()
+				d := set.Decide(&pushes[i], nil)
+				e := d.Explain()
 				if rule != "" {
-					if e.Rules = only(e.Rules, rule); len(e.Rules) == 0 {
+					v, known := d.Verdict(rule)
+					if !known {
 						return fmt.Errorf("there is no rule %q in %s", rule, rulesPath)
 					}
+					e.Rules = []rules.Verdict{v}
+					e.Builds = slices.DeleteFunc(e.Builds, func(b rules.Build) bool { return !slices.Contains(b.Rules, rule) })
 				}
 				out.Pushes = append(out.Pushes, e)
 			}
 			if asJSON {
 				return p.printJSON(out)
 			}
+			show := p.printExplanation
+			if rule != "" {
+				show = p.printDepth
+			}
 			for i := range out.Pushes {
-				p.printExplanation(&out.Pushes[i])
+				show(&out.Pushes[i])
 			}
 			if out.Note != "" {
 				fmt.Fprintln(p.out, out.Note)
@@ -82,7 +91,7 @@ func (p *program) explain() *cobra.Command {
 	}
 	c.Flags().StringVar(&rulesPath, "rules", p.rulesFlag(), "rule file")
 	c.Flags().StringVar(&source, "source", "", "source the push comes through (default: the only one)")
-	c.Flags().StringVar(&rule, "rule", "", "show this rule only")
+	c.Flags().StringVar(&rule, "rule", "", "show all that this rule asked, and what it starts")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().StringVar(&f.repo, "repo", "", "owner/name")
 	c.Flags().StringVar(&f.branch, "branch", "", "branch that was pushed")
@@ -94,15 +103,6 @@ func (p *program) explain() *cobra.Command {
 	c.Flags().StringVar(&f.pusher, "pusher", "", "who pushed")
 	c.Flags().StringVar(&f.defaultBranch, "default-branch", "", "the repository's default branch")
 	return c
-}
-
-func only(list []rules.Verdict, name string) []rules.Verdict {
-	for _, v := range list {
-		if v.Name == name {
-			return []rules.Verdict{v}
-		}
-	}
-	return nil
 }
 
 // pickSource finds the source by name, or the only one.

@@ -1,0 +1,106 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/pushgate/pushgate/rules/pattern"
+)
+
+// included reads the files that the main file includes: each once, in the
+// order of the patterns, and by name within one.
+func (l *loader) included(fsys fs.FS) []File {
+	if l.tops[0] == nil || l.tops[0]["include"] == nil {
+		return nil
+	}
+	main := l.files[0].Name
+	var names []string
+	for _, item := range l.items(l.tops[0]["include"], "include") {
+		text, ok := l.text(item, "include")
+		if !ok {
+			continue
+		}
+		p, err := pattern.Compile(text, false)
+		if err != nil {
+			l.patternProblem(l.pos(item), "in include", text, err, "name files below the folder of this one: teams/*.yaml")
+			continue
+		}
+		found, err := lookFor(fsys, p)
+		if err != nil {
+			l.fail(item, "", "include %q: %v", text, err)
+		}
+		if _, literal := p.Literal(); literal && len(found) == 0 && err == nil {
+			l.fail(item, "names are taken from the folder of "+main, "include %q: there is no such file", text)
+		} else if len(found) == 0 && err == nil {
+			l.warn(l.pos(item), "names are taken from the folder of "+main, "include %q: no file matches", text)
+		}
+		for _, name := range found {
+			if name != main && !strings.HasSuffix(name, ".test.yaml") && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	var files []File
+	for _, name := range names {
+		content, err := fs.ReadFile(fsys, name)
+		switch {
+		case err != nil:
+			l.fail(l.tops[0]["include"], "", "an included file cannot be read: %v", err)
+		case len(content) > maxFileBytes:
+			l.failAt(Pos{File: name}, "", tooLargeFile)
+		default:
+			files = append(files, File{name, string(content)})
+		}
+	}
+	return files
+}
+
+// maxSearched bounds the files and folders that are looked at for one include.
+const maxSearched = 100_000
+
+// lookFor gives the names of the files that match, sorted. Folders whose names
+// begin with ".." are where mounted configuration maps keep their versions.
+func lookFor(fsys fs.FS, p *pattern.Pattern) ([]string, error) {
+	if name, ok := p.Literal(); ok {
+		if info, err := fs.Stat(fsys, name); err != nil || info.IsDir() {
+			return nil, nil
+		}
+		return []string{name}, nil
+	}
+	var found []string
+	searched := 0
+	err := fs.WalkDir(fsys, searchRoot(p), func(name string, d fs.DirEntry, err error) error {
+		if searched++; searched > maxSearched {
+			return fmt.Errorf("more than %d files and folders to search; name a folder first", maxSearched)
+		}
+		if d != nil && d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), "..") || d.Name() == ".git") {
+			return fs.SkipDir
+		}
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		if !d.IsDir() && p.Match(pattern.NewValue(name)) {
+			if info, err := fs.Stat(fsys, name); err == nil && !info.IsDir() {
+				found = append(found, name)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// searchRoot is the folder below which all matches lie.
+func searchRoot(p *pattern.Pattern) string {
+	if all := p.Alternatives(); len(all) == 1 {
+		if keys := all[0].Keys(); len(keys) > 0 && (keys[0].Kind == pattern.Dir || keys[0].Kind == pattern.Below) {
+			return keys[0].Text
+		}
+	}
+	return "."
+}

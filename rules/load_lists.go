@@ -1,0 +1,237 @@
+package rules
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/pushgate/pushgate/rules/pattern"
+)
+
+// maxListEntries bounds a list of patterns, sets inserted.
+const maxListEntries = 64
+
+// An item is an entry of a list as written, sets inserted.
+type item struct {
+	text string
+	at   Pos
+	set  string // that it came from, or ""
+}
+
+// A patternSet is a named list of patterns.
+type patternSet struct {
+	at    Pos
+	items []item // as written
+	used  bool
+	flat  []item // with sets inserted, once that was done
+	busy  bool
+}
+
+var setName = regexp.MustCompile(`^\$[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func (l *loader) readSets(n *yaml.Node) {
+	l.named(n, "set", func(key *yaml.Node, name string, val *yaml.Node) {
+		if first, again := l.sets[name]; again {
+			l.fail(key, "names are unique across files", "the set %q is given twice, first at %s", name, first.at)
+			return
+		}
+		s := &patternSet{at: l.pos(key)}
+		for _, n := range l.items(val, "set "+name) {
+			if text, ok := l.text(n, "a pattern in set "+name); ok {
+				s.items = append(s.items, item{text, l.pos(n), name})
+			}
+		}
+		l.sets[name] = s
+	})
+}
+
+// insert replaces the names of sets in a list by what the sets hold. path are
+// the sets on the way to it.
+func (l *loader) insert(items []item, path ...string) []item {
+	var out []item
+	for _, it := range items {
+		name, negate := strings.CutPrefix(it.text, "!")
+		if !setName.MatchString(name) {
+			out = append(out, it)
+			continue
+		}
+		name = name[1:]
+		s := l.sets[name]
+		switch {
+		case s == nil:
+			hint := suggest(name, l.setNames())
+			if hint == "" {
+				hint = `add it to sets, or write \$ for a literal dollar sign`
+			}
+			l.failAt(it.at, hint, "there is no set %q", name)
+			continue
+		case s.busy:
+			l.failAt(it.at, "take one of them out", "the set %q contains itself: %s", name, strings.Join(append(path, name), " → "))
+			continue
+		case !s.used:
+			s.used, s.busy = true, true
+			s.flat = l.insert(s.items, append(path[:len(path):len(path)], name)...)
+			s.busy = false
+		}
+		if negate && slices.ContainsFunc(s.flat, func(h item) bool { return strings.HasPrefix(h.text, "!") }) {
+			l.failAt(it.at, "negate a set without !, or write its patterns out", `"!$%s" negates a set that has "!" in it`, name)
+			continue
+		}
+		for _, h := range s.flat {
+			if negate {
+				h.text = "!" + h.text
+			}
+			if out = append(out, h); len(out) > maxListEntries {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+func (l *loader) setNames() []string {
+	var names []string
+	for name := range l.sets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+type entryKey struct {
+	dialect
+	text string
+}
+
+type compiled struct {
+	entry
+	err error
+}
+
+// compile compiles each text once, however many rules have it.
+func (l *loader) compile(d dialect, text string) (entry, error) {
+	key := entryKey{d, text}
+	c, seen := l.entries[key]
+	if !seen {
+		c.entry, c.err = d.newEntry(text)
+		l.entries[key] = c
+	}
+	return c.entry, c.err
+}
+
+// patterns reads a list of patterns of a field; nil after an error.
+func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
+	what := field + " of " + of
+	var written []item
+	for _, n := range l.items(n, what) {
+		if text, ok := l.text(n, "a pattern in "+what); ok {
+			written = append(written, item{text: text, at: l.pos(n)})
+		}
+	}
+	items := l.insert(written)
+	if len(items) > maxListEntries {
+		l.fail(n, "split the rule, or write broader patterns", "%s has more than %d patterns", what, maxListEntries)
+		return nil
+	}
+	out := &list{}
+	for _, it := range items {
+		where := "in " + what
+		if it.set != "" {
+			where = "in set " + it.set
+		}
+		e, err := l.compile(d, it.text)
+		if err != nil {
+			l.patternProblem(it.at, where, it.text, err, "")
+			continue
+		}
+		if remark := remark(d, it.text); remark != nil {
+			l.warn(it.at, remark.Hint, "%s: the pattern %q %s", where, it.text, remark.Text)
+		}
+		e.at, e.set = it.at, it.set
+		out.entries = append(out.entries, e)
+	}
+	if len(out.entries) == 0 || len(out.entries) < len(items) {
+		return nil
+	}
+	l.known(field, out)
+	l.remarkOrder(out, what)
+	return out
+}
+
+func (l *loader) patternProblem(at Pos, where, text string, err error, hint string) {
+	var wrong *pattern.Error
+	if errors.As(err, &wrong) && hint == "" {
+		hint = wrong.Hint
+	}
+	l.failAt(at, hint, "%s: the pattern %q %v", where, text, err)
+}
+
+func remark(d dialect, text string) *pattern.Error {
+	if d.text {
+		return nil
+	}
+	if strings.HasPrefix(strings.TrimPrefix(text, "!"), "$") {
+		return &pattern.Error{Text: "begins with a dollar sign and names no set", Hint: `a set is inserted whole, as "$name"; write \$ for a literal dollar sign`}
+	}
+	return pattern.Remark(strings.TrimPrefix(text, "!"))
+}
+
+// remarkOrder warns about entries whose place makes them useless.
+func (l *loader) remarkOrder(out *list, what string) {
+	if first := &out.entries[0]; first.negate && !out.negative {
+		l.warn(first.at, "put it behind the pattern it takes away from", "in %s: %q has nothing to take away, as it comes first", what, first.text)
+	}
+	for i := range out.entries {
+		e := &out.entries[i]
+		if e.set != "" {
+			continue
+		}
+		for k := i + 1; k < len(out.entries); k++ {
+			if later := &out.entries[k]; later.covers(e) {
+				l.warn(e.at, "take one of them out, or change their order: the last pattern that matches decides", "in %s: %q changes nothing, since %q behind it decides whatever it matches", what, e.text, later.text)
+				break
+			}
+		}
+	}
+}
+
+// markers reads skip_markers: literal text; an empty list is none.
+func (l *loader) markers(n *yaml.Node, what string) *list {
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		return nil
+	}
+	out := &list{}
+	for _, n := range l.items(n, what) {
+		text, ok := l.text(n, "a marker in "+what)
+		if ok && strings.TrimSpace(text) == "" {
+			l.fail(n, "name some text, such as [skip ci]", "a marker in %s is blank", what)
+		}
+		out.entries = append(out.entries, entry{marker: text, text: text, at: l.pos(n)})
+	}
+	if len(out.entries) > maxListEntries {
+		l.fail(n, "keep those that people write", "%s has more than %d markers", what, maxListEntries)
+	}
+	return l.known("skip_markers", out)
+}
+
+// sourceNames reads the sources of a rule; each must name some that exist.
+func (l *loader) sourceNames(n *yaml.Node, of string) *list {
+	out := l.patterns(n, "sources", of, dialect{})
+	if out == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range l.set.sources {
+		names = append(names, s.Name)
+	}
+	for i := range out.entries {
+		e := &out.entries[i]
+		if !slices.ContainsFunc(names, func(name string) bool { return e.glob.Match(pattern.NewValue(name)) }) {
+			l.failAt(e.at, suggest(strings.TrimPrefix(e.text, "!"), names), "sources of %s: there is no source %q", of, e.text)
+		}
+	}
+	return out
+}

@@ -1,0 +1,110 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/pushgate/pushgate/rules/pattern"
+)
+
+// A question is a push prepared for asking many rules: its values are split
+// once, on first use, and answers of equal lists are remembered.
+type question struct {
+	push   *Push
+	owed   Owed
+	files  Files // of the push, within the limits
+	repo   pattern.Value
+	ref    pattern.Value
+	source pattern.Value
+	// Two names each: name and e-mail.
+	author, pusher [2]pattern.Value
+	message        pattern.Value
+
+	paths    []pattern.Value // of files, the first of them split
+	segments []string        // what all values are cut into
+	known    []uint8         // by id of list: unasked, yes or no; nil: remember nothing
+	finding                  // of the index
+}
+
+const (
+	unasked uint8 = iota
+	yes
+	no
+)
+
+// ask prepares q for a push.
+func (q *question) ask(p *Push, files Files, owed Owed) {
+	q.push, q.files, q.owed = p, files, owed
+	q.paths, q.segments = q.paths[:0], q.segments[:0]
+	q.repo = q.value(strings.ToLower(p.Repo))
+	q.ref = q.value(p.Ref)
+	q.source = q.value(p.Source)
+	head := p.Head()
+	q.author = [2]pattern.Value{{Text: head.Author.Name}, {Text: head.Author.Email}}
+	q.pusher = [2]pattern.Value{{Text: p.Pusher.Name}, {Text: p.Pusher.Email}}
+	q.message = pattern.Value{Text: strings.TrimSuffix(strings.TrimSuffix(head.Message, "\n"), "\r")}
+}
+
+// value cuts s at its slashes.
+func (q *question) value(s string) pattern.Value {
+	from := len(q.segments)
+	rest := s
+	for {
+		name, after, more := strings.Cut(rest, "/")
+		q.segments = append(q.segments, name)
+		if !more {
+			return pattern.Value{Text: s, Segments: q.segments[from:len(q.segments):len(q.segments)]}
+		}
+		rest = after
+	}
+}
+
+// path gives the i-th file.
+func (q *question) path(i int) pattern.Value {
+	for len(q.paths) <= i {
+		q.paths = append(q.paths, q.value(q.files.Paths[len(q.paths)]))
+	}
+	return q.paths[i]
+}
+
+// in says whether one of the values is in the list, and where it is not
+// remembered, which entry decided.
+func (q *question) in(l *list, vs ...pattern.Value) (bool, *entry) {
+	if q.known == nil {
+		return l.ask(vs...)
+	}
+	if at := &q.known[l.id]; *at != unasked {
+		return *at == yes, nil
+	} else if ok, _ := l.ask(vs...); ok {
+		*at = yes
+	} else {
+		*at = no
+	}
+	return q.known[l.id] == yes, nil
+}
+
+// withinLimits drops paths beyond the limits of matching; the list is partial
+// then.
+func withinLimits(f Files) Files {
+	if f.Completeness == "" {
+		f.Completeness = Unknown
+	}
+	keep := func(p string) bool {
+		return len(p) <= pattern.MaxPathBytes && strings.Count(p, "/") < pattern.MaxPathLevels
+	}
+	for i, p := range f.Paths {
+		if keep(p) {
+			continue
+		}
+		out := Files{Partial, append([]string{}, f.Paths[:i]...)}
+		for _, p := range f.Paths[i:] {
+			if keep(p) {
+				out.Paths = append(out.Paths, p)
+			}
+		}
+		if f.Completeness == Unknown {
+			out.Completeness = Unknown
+		}
+		return out
+	}
+	return f
+}

@@ -1,0 +1,216 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pushgate/pushgate/rules/pattern"
+)
+
+// remarks warns about what loads and cannot be meant.
+func (l *loader) remarks() {
+	for _, r := range l.set.rules {
+		l.remarkNever(r)
+		l.remarkRender(r)
+	}
+	l.remarkTwins()
+	l.remarkUnused()
+}
+
+func (l *loader) never(r *rule, at Pos, hint string) {
+	l.warn(at, hint, "the rule %q can never match", r.name)
+}
+
+// remarkNever finds rules that no push can match.
+func (l *loader) remarkNever(r *rule) {
+	for _, li := range []*list{r.repos, r.branches, r.tags, r.authors, r.pushers, r.messages, r.paths} {
+		if li != nil && !li.negative && !slices.ContainsFunc(li.entries, func(e entry) bool { return !e.negate && !li.taken(&e) }) {
+			l.never(r, li.entries[0].at, "everything in this list is taken away again")
+		}
+	}
+	if r.repos != nil && !r.repos.negative && !slices.ContainsFunc(r.repos.entries, hasOwner) {
+		first := &r.repos.entries[0]
+		l.never(r, first.at, `repositories are owner/name: write "*/`+strings.TrimPrefix(first.text, "*")+`", or "**" for all`)
+	}
+	if r.branches != nil && !r.branches.negative {
+		for i := range r.branches.entries {
+			if e := &r.branches.entries[i]; strings.HasPrefix(e.text, "refs/") {
+				l.warn(e.at, "write the short name: "+strings.TrimPrefix(strings.TrimPrefix(e.text, "refs/heads/"), "refs/"), "in branches of rule %q: no branch is named %q", r.name, e.text)
+			}
+		}
+	}
+	if r.tags != nil && r.branches == nil && r.paths != nil {
+		l.warn(r.paths.entries[0].at, "take the paths out, or add branches", "the paths of rule %q are never asked: it is for tags", r.name)
+	}
+	l.remarkHosts(r)
+}
+
+// taken says that a later entry takes away all that e matches.
+func (l *list) taken(e *entry) bool {
+	for i := len(l.entries) - 1; i >= 0 && l.entries[i].at != e.at; i-- {
+		if later := &l.entries[i]; later.negate && later.covers(e) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOwner says that an entry can match a name of two segments.
+func hasOwner(e entry) bool {
+	return slices.ContainsFunc(e.glob.Alternatives(), func(a pattern.Alternative) bool {
+		return len(a) > 1 || strings.HasPrefix(a.String(), "**")
+	})
+}
+
+// remarkHosts knows what the POST service never tells: tags, creations,
+// deletions and forced pushes.
+func (l *loader) remarkHosts(r *rule) {
+	if len(l.set.sources) == 0 {
+		return
+	}
+	admitted := 0
+	for _, s := range l.set.sources {
+		if r.sources != nil {
+			if ok, _ := r.sources.ask(pattern.NewValue(s.Name)); !ok {
+				continue
+			}
+		}
+		if admitted++; s.Host != BitbucketPost {
+			return
+		}
+	}
+	switch {
+	case admitted == 0:
+		l.never(r, r.sources.entries[0].at, "its sources leave none over")
+	case r.tags != nil && r.branches == nil:
+		l.never(r, r.tags.entries[0].at, "the POST service sends no tags")
+	case r.eventsAt.Line != 0 && !slices.Contains(r.events, Pushed):
+		l.never(r, r.eventsAt, "the POST service sends every change as push")
+	}
+}
+
+// remarkRender tries each start on a push that the rule is for.
+func (l *loader) remarkRender(r *rule) {
+	for _, p := range samplePushes() {
+		own, other := r.branches, r.tags
+		if p.Kind == Tag {
+			own, other = r.tags, r.branches
+		}
+		if own == nil && (other != nil || p.Kind == Tag) {
+			continue
+		}
+		data := newTemplateData(p, r)
+		for i := range r.starts {
+			st := &r.starts[i]
+			_, _, err := st.job.render(data)
+			if st.plan != nil {
+				_, err = st.plan.render(data)
+			}
+			if err != nil {
+				l.warn(st.at, "a rule for both has .Ref", "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
+			}
+		}
+	}
+}
+
+// An asking is a start with its rule.
+type asking struct {
+	*start
+	r *rule
+}
+
+// maxTwins bounds how many starts of one build are compared with each other.
+const maxTwins = 64
+
+// remarkTwins finds rules that start the same build with different options.
+func (l *loader) remarkTwins() {
+	byBuild := map[string][]asking{}
+	for _, r := range l.set.rules {
+		for i := range r.starts {
+			a := asking{&r.starts[i], r}
+			key := a.build()
+			for _, other := range byBuild[key] {
+				if a.options() != other.options() && mayShare(r, other.r) {
+					l.warn(a.at, "the first gives the options; make them equal, or the rules exclude each other", "the rules %q and %q start the same build with different options", other.r.name, r.name)
+					break
+				}
+			}
+			if len(byBuild[key]) < maxTwins {
+				byBuild[key] = append(byBuild[key], a)
+			}
+		}
+	}
+}
+
+// build identifies what is started, as written.
+func (a asking) build() string {
+	parts := []string{a.server, a.target, a.branch}
+	for _, name := range slices.Sorted(maps.Keys(a.values)) {
+		parts = append(parts, name, a.values[name].text)
+	}
+	if strings.Contains(strings.Join(parts, ""), ".Rule") || strings.Contains(strings.Join(parts, ""), ".Each") {
+		parts = append(parts, a.r.name)
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// options are what the first of two askings gives.
+func (a asking) options() any {
+	return struct {
+		delay                                                       int64
+		scan, createBranch, allStages, anyRevision, noFollow, quiet bool
+		stage, supersede, since                                     string
+	}{
+		int64(a.delay), a.scan, a.createBranch, a.allStages, a.anyRevision, a.noFollow, a.noReport,
+		a.stage, a.r.supersede, a.r.since,
+	}
+}
+
+// mayShare says that one push might match both rules, as far as their lists of
+// plain names tell.
+func mayShare(a, b *rule) bool {
+	apart := func(x, y *list) bool {
+		if x == nil || y == nil {
+			return false
+		}
+		for _, pair := range [2][2]*list{{x, y}, {y, x}} {
+			names, ok := pair[0].literals()
+			if ok && !slices.ContainsFunc(names, func(n string) bool { in, _ := pair[1].ask(pattern.NewValue(n)); return in }) {
+				return true
+			}
+		}
+		return false
+	}
+	if apart(a.repos, b.repos) || apart(a.sources, b.sources) {
+		return false
+	}
+	branches := a.branches == nil && a.tags != nil || b.branches == nil && b.tags != nil || apart(a.branches, b.branches)
+	tags := a.tags == nil || b.tags == nil || apart(a.tags, b.tags)
+	return !branches || !tags
+}
+
+func (l *loader) remarkUnused() {
+	for _, s := range l.set.servers {
+		if !l.usedServers[s.Name] {
+			l.warn(s.At, "take it out, or start something there", "no rule uses the server %q", s.Name)
+		}
+	}
+	for _, s := range l.set.sources {
+		name := pattern.NewValue(s.Name)
+		if len(l.set.rules) > 0 && !slices.ContainsFunc(l.set.rules, func(r *rule) bool {
+			if r.sources == nil {
+				return true
+			}
+			ok, _ := r.sources.ask(name)
+			return ok
+		}) {
+			l.warn(s.At, "take it out, or name it in the sources of a rule", "no rule takes pushes of the source %q", s.Name)
+		}
+	}
+	for _, name := range l.setNames() {
+		if s := l.sets[name]; !s.used {
+			l.warn(s.at, `take it out, or insert it: "$`+name+`"`, "no rule uses the set %q", name)
+		}
+	}
+}

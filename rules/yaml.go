@@ -1,0 +1,183 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// resolve follows an alias.
+func resolve(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// fields reads a mapping whose keys must be among known; nil if it is none.
+func (l *loader) fields(n *yaml.Node, what string, known ...string) map[string]*yaml.Node {
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode {
+		hint := "write " + known[0] + ": … and so on"
+		if len(known) <= 6 {
+			hint = "its fields: " + strings.Join(known, ", ")
+		}
+		l.fail(n, hint, "%s must be a mapping, not %s", what, kindName(n))
+		return nil
+	}
+	out := map[string]*yaml.Node{}
+	for i := 0; i < len(n.Content); i += 2 {
+		key, val := n.Content[i], resolve(n.Content[i+1])
+		name := key.Value
+		switch {
+		case !slices.Contains(known, name):
+			l.fail(key, unknownHint(name, known), "unknown field %q in %s", name, what)
+		case out[name] != nil:
+			l.fail(key, "keep one of them", "%q is given twice in %s", name, what)
+		default:
+			out[name] = val
+		}
+	}
+	return out
+}
+
+// unknownHint knows the names that other systems use.
+func unknownHint(name string, known []string) string {
+	switch strings.ReplaceAll(name, "-", "_") {
+	case "paths_ignore", "ignore_paths", "exclude", "exclude_paths", "paths_exclude":
+		return `write paths: ["!docs/**"] for everything but docs`
+	case "branches_ignore", "ignore_branches", "exclude_branches":
+		return `write branches: ["!wip/**"] for everything but wip`
+	case "tags_ignore":
+		return `write tags: ["!nightly-*"] for everything but those`
+	case "files", "changes", "only":
+		if slices.Contains(known, "paths") {
+			return `did you mean "paths"?`
+		}
+	case "<<":
+		return "merge keys are not read; write the fields out, or use defaults"
+	}
+	return suggest(name, known)
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	if n.Tag == "!!null" {
+		return "nothing"
+	}
+	return fmt.Sprintf("%q", n.Value)
+}
+
+// text reads a non-empty scalar as it is written; numbers and yes are text too.
+func (l *loader) text(n *yaml.Node, what string) (string, bool) {
+	if n == nil {
+		return "", false
+	}
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		l.fail(n, "write one value", "%s must be text, not %s", what, kindName(n))
+		return "", false
+	}
+	if n.Value == "" {
+		l.fail(n, "", "%s is empty", what)
+		return "", false
+	}
+	return n.Value, true
+}
+
+func (l *loader) boolean(n *yaml.Node, what string) bool {
+	if n == nil {
+		return false
+	}
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		l.fail(n, "write true or false", "%s must be true or false, not %s", what, kindName(n))
+		return false
+	}
+	return strings.EqualFold(n.Value, "true")
+}
+
+// choice reads one of the given words.
+func (l *loader) choice(n *yaml.Node, what string, words ...string) string {
+	s, ok := l.text(n, what)
+	if ok && !slices.Contains(words, s) {
+		l.fail(n, suggest(s, words), "%s cannot be %q", what, s)
+		return ""
+	}
+	return s
+}
+
+// items gives the elements of a list, or a single value as a list of one.
+func (l *loader) items(n *yaml.Node, what string) []*yaml.Node {
+	if n.Kind != yaml.SequenceNode {
+		return []*yaml.Node{n}
+	}
+	if len(n.Content) == 0 {
+		l.fail(n, "leave the field out, or name at least one", "%s is an empty list", what)
+	}
+	out := make([]*yaml.Node, len(n.Content))
+	for i, c := range n.Content {
+		out[i] = resolve(c)
+	}
+	return out
+}
+
+var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// checkName refuses names that would not read well in addresses and logs.
+func (l *loader) checkName(n *yaml.Node, what, name string) {
+	if !entryName.MatchString(name) || len(name) > 100 {
+		l.fail(n, "use letters, digits, dots, dashes and underscores", "%q cannot be the name of a %s", name, what)
+	}
+}
+
+var (
+	envRef   = regexp.MustCompile(`\$\{([^}]*)\}`)
+	shellRef = regexp.MustCompile(`^\$\w+$`)
+)
+
+// expand reads a value that may be ${NAME} or file:/path. ok is false where
+// there is no value, said or left out on purpose.
+func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
+	s, ok := l.text(n, what)
+	if !ok {
+		return "", false
+	}
+	get := func(ref string) string {
+		v, err := l.lookup(ref)
+		switch {
+		case errors.Is(err, ErrUnresolved):
+			ok = false
+		case err != nil:
+			l.fail(n, "set it where pushgate starts, or write file:/path/of/a/file", "%s: %v", what, err)
+			ok = false
+		case strings.TrimSpace(v) == "":
+			l.fail(n, "", "%s: %s is empty", what, ref)
+			ok = false
+		}
+		return v
+	}
+	if strings.HasPrefix(s, "file:") {
+		return strings.TrimRight(get(s), "\r\n"), ok
+	}
+	if strings.TrimSpace(s) == "" {
+		l.fail(n, "", "%s is blank", what)
+		return "", false
+	}
+	if shellRef.MatchString(s) {
+		l.fail(n, "write ${"+s[1:]+"}", "%s is not expanded", what)
+		return "", false
+	}
+	s = envRef.ReplaceAllStringFunc(s, func(m string) string { return get(m[2 : len(m)-1]) })
+	if ok && strings.Contains(n.Value, "${") && !envRef.MatchString(n.Value) {
+		l.fail(n, "write ${NAME}", "%s holds an unclosed ${", what)
+	}
+	return s, ok
+}
