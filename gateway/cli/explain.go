@@ -25,19 +25,21 @@ type explained struct {
 type pushFlags struct {
 	repo, branch, tag, event, message, author, pusher, defaultBranch string
 	files                                                            []string
+	git                                                              string // a range of the clone here
 }
 
 func (p *program) explain() *cobra.Command {
 	var rulesPath, source, rule string
 	var asJSON bool
 	var f pushFlags
-	describing := []string{"repo", "branch", "tag", "event", "file", "message", "author", "pusher", "default-branch"}
+	describing := []string{"repo", "branch", "tag", "event", "file", "message", "author", "pusher", "default-branch", "git"}
 	c := &cobra.Command{
 		Use:   "explain [PAYLOAD]",
 		Short: "say what a push would start, and why",
 		Long: "explain asks the rules about a recorded body (a file, or - for standard input), or about a push\n" +
-			"described by flags. Without --file the list of changed files is unknown.",
-		Example: "  pushgate explain --repo acme/shop --branch main --file src/main.go\n  pushgate explain body.json",
+			"described by flags. Without --file the list of changed files is unknown. With --git it asks about\n" +
+			"commits of the clone in the current directory, as if they were pushed.",
+		Example: "  pushgate explain --repo acme/shop --branch main --file src/main.go\n  pushgate explain body.json\n  pushgate explain --git origin/main..HEAD",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			set, err := p.loadRules(rulesPath, p.reading(nil))
@@ -53,6 +55,8 @@ func (p *program) explain() *cobra.Command {
 					}
 				}
 				pushes, out.Note, err = p.payloadPushes(set, source, args[0])
+			} else if c.Flags().Changed("git") {
+				pushes, err = f.fromClone(c.Context(), set, source, c.Flags().Changed)
 			} else {
 				pushes, err = f.push(set, source, c.Flags().Changed("file"))
 			}
@@ -102,6 +106,7 @@ func (p *program) explain() *cobra.Command {
 	c.Flags().StringVar(&f.author, "author", "", "author of the head commit")
 	c.Flags().StringVar(&f.pusher, "pusher", "", "who pushed")
 	c.Flags().StringVar(&f.defaultBranch, "default-branch", "", "the repository's default branch")
+	c.Flags().StringVar(&f.git, "git", "", "range of this clone: A..B, A...B (since their merge base) or X (one commit)")
 	return c
 }
 
