@@ -52,7 +52,7 @@ func (r *rule) passes(q *question) bool {
 }
 
 // matches is the decision about one rule.
-func (r *rule) matches(q *question) bool { return r.passes(q) && r.askPaths(q).ok }
+func (r *rule) matches(q *question) bool { return q.passes(r) && r.askPaths(q).ok }
 
 var passed = answer{ok: true}
 

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"math/bits"
 	"slices"
 	"strings"
@@ -12,7 +11,8 @@ import (
 // finding is what a question notes down while an index is asked.
 type finding struct {
 	bucket *bucket
-	sorted []pattern.Value // the files, each once
+	names  []string        // the files, sorted
+	sorted []pattern.Value // the same, each once
 	lists  []uint8         // by path list of the bucket: unasked, open, dead or settled
 	done   []uint8         // by finder: nothing more to find, sure lists are settled
 	// By rule of the set, as bits: all conditions but paths hold; it matches.
@@ -54,6 +54,7 @@ func (s *Set) match(d *Decision) []*rule {
 	}
 	q.ask(d.push, d.files, d.owed)
 	q.known = zeroed(q.known, s.index.lists)
+	q.gates = zeroed(q.gates, s.index.gates)
 	words := (len(s.rules) + 63) / 64
 	q.passing, q.matching = zeroed(q.passing, words), zeroed(q.matching, words)
 
@@ -70,6 +71,7 @@ func (s *Set) match(d *Decision) []*rule {
 	}
 	matched := s.collect(q.matching)
 	if len(d.files.Paths) <= tooLarge {
+		clear(q.names)
 		clear(q.sorted)
 		clear(q.paths)
 		clear(q.segments)
@@ -106,14 +108,14 @@ func (q *question) askBucket(b *bucket) {
 		return
 	}
 	for _, r := range b.free {
-		if r.passes(q) {
+		if q.passes(r) {
 			set(q.matching, r.n)
 		}
 	}
 	if q.files.Completeness != Complete {
 		for i := range b.lists {
 			for _, r := range b.lists[i].rules {
-				if !r.skipUnknown && r.passes(q) { // whatever the files are
+				if !r.skipUnknown && q.passes(r) { // whatever the files are
 					set(q.matching, r.n)
 				}
 			}
@@ -144,7 +146,7 @@ func (q *question) waits(i int32) bool {
 	if *state == unasked {
 		*state = dead
 		for _, r := range q.bucket.lists[i].rules {
-			if !has(q.matching, r.n) && r.passes(q) {
+			if !has(q.matching, r.n) && q.passes(r) {
 				set(q.passing, r.n)
 				*state = open
 			}
@@ -165,15 +167,14 @@ func (q *question) settle(i int32) {
 
 // sortFiles gives every file once, those of a directory next to each other.
 func (q *question) sortFiles() {
+	q.names = append(q.names[:0], q.files.Paths...)
+	slices.Sort(q.names)
 	q.sorted = q.sorted[:0]
-	for i := range q.files.Paths {
-		q.sorted = append(q.sorted, q.path(i))
+	for i, name := range q.names {
+		if i == 0 || name != q.names[i-1] {
+			q.sorted = append(q.sorted, q.value(name))
+		}
 	}
-	byText := func(a, b pattern.Value) int { return cmp.Compare(a.Text, b.Text) }
-	if !slices.IsSortedFunc(q.sorted, byText) {
-		slices.SortFunc(q.sorted, byText)
-	}
-	q.sorted = slices.CompactFunc(q.sorted, func(a, b pattern.Value) bool { return a.Text == b.Text })
 }
 
 // walk looks up the files [from, to) of one directory, depth segments deep;

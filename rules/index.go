@@ -16,8 +16,7 @@ type index struct {
 	rest   *bucket            // rules that any repository may match
 	byName map[string]int32
 	lists  int // how many ids of lists there are
-	finders,
-	pathLists int // of the largest bucket
+	gates  int // and of gates
 }
 
 // small is the number of rules up to which asking them one by one is quicker.
@@ -60,18 +59,44 @@ func newIndex(all []*rule, lists int) index {
 		repos: map[string]*bucket{}, owners: map[string]*bucket{}, rest: &bucket{},
 		byName: make(map[string]int32, len(all)), lists: lists,
 	}
+	gates := map[gateKey]int32{}
 	for _, r := range all {
 		x.byName[r.name] = r.n
 		x.place(r)
+		key := r.gateKey()
+		gate, seen := gates[key]
+		if !seen {
+			gate = int32(len(gates))
+			gates[key] = gate
+		}
+		r.gate = gate
 	}
+	x.gates = len(gates)
 	for _, m := range []map[string]*bucket{x.repos, x.owners, {"": x.rest}} {
 		for _, b := range m {
 			b.build()
-			x.finders = max(x.finders, len(b.all))
-			x.pathLists = max(x.pathLists, len(b.lists))
 		}
 	}
 	return x
+}
+
+// A gateKey tells conditions other than paths apart.
+type gateKey struct {
+	lists  [8]int32
+	events string
+}
+
+func (r *rule) gateKey() gateKey {
+	var key gateKey
+	for i, l := range []*list{r.repos, r.sources, r.skip, r.branches, r.tags, r.authors, r.pushers, r.messages} {
+		if l != nil {
+			key.lists[i] = l.id + 1
+		}
+	}
+	for _, e := range r.events {
+		key.events += string(e) + " "
+	}
+	return key
 }
 
 // place puts a rule into the buckets of its repositories.

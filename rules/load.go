@@ -89,6 +89,8 @@ type loader struct {
 	firstByName map[string]Pos // rules
 	said        map[Problem]bool
 
+	startFields []string
+
 	ids       map[string]int32 // of lists, by key
 	entries   map[entryKey]compiled
 	templates map[string]tmpl
@@ -97,7 +99,7 @@ type loader struct {
 
 func newLoader(lookup Lookup) *loader {
 	return &loader{
-		lookup: lookup, set: &Set{},
+		lookup: lookup, set: &Set{}, startFields: fieldsOf[startFormat](),
 		sets: map[string]*patternSet{}, usedServers: map[string]bool{}, firstByName: map[string]Pos{}, said: map[Problem]bool{},
 		ids: map[string]int32{}, entries: map[entryKey]compiled{}, templates: map[string]tmpl{}, jobs: map[string]jobPath{},
 	}

@@ -12,7 +12,7 @@ const templateHint = "fields: .Branch .Tag .Commit .Repo .Owner .Name .Event .Me
 
 func (l *loader) start(n *yaml.Node, rule string) (start, bool) {
 	what := "start of " + rule
-	known := fieldsOf[startFormat]()
+	known := l.startFields
 	f := l.fields(n, what, known...)
 	if f == nil {
 		return start{}, false

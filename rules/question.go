@@ -22,6 +22,7 @@ type question struct {
 	paths    []pattern.Value // of files, the first of them split
 	segments []string        // what all values are cut into
 	known    []uint8         // by id of list: unasked, yes or no; nil: remember nothing
+	gates    []uint8         // by gate of rule, the same
 	finding                  // of the index
 }
 
@@ -80,6 +81,20 @@ func (q *question) in(l *list, vs ...pattern.Value) (bool, *entry) {
 		*at = no
 	}
 	return q.known[l.id] == yes, nil
+}
+
+// passes asks all conditions of a rule but paths.
+func (q *question) passes(r *rule) bool {
+	if q.gates == nil {
+		return r.passes(q)
+	}
+	if q.gates[r.gate] == unasked {
+		q.gates[r.gate] = no
+		if r.passes(q) {
+			q.gates[r.gate] = yes
+		}
+	}
+	return q.gates[r.gate] == yes
 }
 
 // withinLimits drops paths beyond the limits of matching; the list is partial

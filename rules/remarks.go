@@ -10,9 +10,10 @@ import (
 
 // remarks warns about what loads and cannot be meant.
 func (l *loader) remarks() {
+	samples := samplePushes()
 	for _, r := range l.set.rules {
 		l.remarkNever(r)
-		l.remarkRender(r)
+		l.remarkRender(r, samples)
 	}
 	l.remarkTwins()
 	l.remarkUnused()
@@ -91,8 +92,8 @@ func (l *loader) remarkHosts(r *rule) {
 }
 
 // remarkRender tries each start on a push that the rule is for.
-func (l *loader) remarkRender(r *rule) {
-	for _, p := range samplePushes() {
+func (l *loader) remarkRender(r *rule, samples []*Push) {
+	for _, p := range samples {
 		own, other := r.branches, r.tags
 		if p.Kind == Tag {
 			own, other = r.tags, r.branches

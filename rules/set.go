@@ -165,6 +165,8 @@ type rule struct {
 	defaultBranch                                                           string
 	supersede, since                                                        string
 	starts                                                                  []start
+	// gate is the same for rules that ask the same but for paths.
+	gate int32
 }
 
 // A start is one build that a rule starts.

@@ -16,7 +16,7 @@ func (e *Error) Error() string { return e.Text }
 
 func bad(text, hint string) *Error { return &Error{text, hint} }
 
-type tokenKind int
+type tokenKind uint8
 
 const (
 	tokRune tokenKind = iota
@@ -30,8 +30,8 @@ const (
 
 type token struct {
 	kind   tokenKind
-	r      rune
 	negate bool
+	r      rune
 	class  []rune // sorted, without "/"
 	alts   []tokens
 }
@@ -70,7 +70,7 @@ func parse(src string) (tokens, error) {
 // sequence reads up to the end of the pattern, or to the "," or "}" that ends
 // an alternative.
 func (p *parser) sequence() (tokens, error) {
-	var seq tokens
+	seq := make(tokens, 0, len(p.src)-p.pos)
 	for p.pos < len(p.src) {
 		rest := p.src[p.pos:]
 		r, size := utf8.DecodeRuneInString(rest)
@@ -155,6 +155,9 @@ func (p *parser) brace() (token, error) {
 
 // expand gives every brace-free form of seq, in the order they are written.
 func expand(seq tokens) ([]tokens, error) {
+	if !slices.ContainsFunc(seq, func(t token) bool { return t.kind == tokBrace }) {
+		return []tokens{seq}, nil
+	}
 	forms := []tokens{{}}
 	for _, t := range seq {
 		ways := []tokens{{t}}
