@@ -44,8 +44,14 @@ func Load(fsys fs.FS, name string, lookup Lookup) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
+	return LoadMain(fsys, File{name, string(content)}, lookup)
+}
+
+// LoadMain is Load for a main file that was read already; the files it includes
+// come from fsys.
+func LoadMain(fsys fs.FS, main File, lookup Lookup) (*Set, error) {
 	l := newLoader(lookup)
-	l.parse(File{name, string(content)})
+	l.parse(main)
 	for _, f := range l.included(fsys) {
 		l.parse(f)
 	}

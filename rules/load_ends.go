@@ -9,13 +9,14 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// named calls each for every entry of a mapping of names.
-func (l *loader) named(n *yaml.Node, what string, each func(key *yaml.Node, name string, val *yaml.Node)) {
+// named calls each for every entry of a mapping of names; what is one of them,
+// many are all.
+func (l *loader) named(n *yaml.Node, what, many string, each func(key *yaml.Node, name string, val *yaml.Node)) {
 	if n == nil {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		l.fail(n, "write a name, a colon, and its fields below", "%ss must be a mapping of names, not %s", what, kindName(n))
+		l.fail(n, "write a name, a colon, and what belongs to it", "%s must be a mapping of names, not %s", many, kindName(n))
 		return
 	}
 	seen := map[string]bool{}
@@ -32,7 +33,7 @@ func (l *loader) named(n *yaml.Node, what string, each func(key *yaml.Node, name
 }
 
 func (l *loader) sources(n *yaml.Node) {
-	l.named(n, "source", func(key *yaml.Node, name string, val *yaml.Node) {
+	l.named(n, "source", "sources", func(key *yaml.Node, name string, val *yaml.Node) {
 		what := `source "` + name + `"`
 		f := l.fields(val, what, fieldsOf[sourceFormat]()...)
 		if f == nil {
@@ -137,7 +138,7 @@ func (l *loader) api(n *yaml.Node, what string) *API {
 }
 
 func (l *loader) servers(n *yaml.Node) {
-	l.named(n, "server", func(key *yaml.Node, name string, val *yaml.Node) {
+	l.named(n, "server", "servers", func(key *yaml.Node, name string, val *yaml.Node) {
 		what := `server "` + name + `"`
 		f := l.fields(val, what, fieldsOf[serverFormat]()...)
 		if f == nil {

@@ -33,7 +33,7 @@ type patternSet struct {
 var setName = regexp.MustCompile(`^\$[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 func (l *loader) readSets(n *yaml.Node) {
-	l.named(n, "set", func(key *yaml.Node, name string, val *yaml.Node) {
+	l.named(n, "set", "sets", func(key *yaml.Node, name string, val *yaml.Node) {
 		if first, again := l.sets[name]; again {
 			l.fail(key, "names are unique across files", "the set %q is given twice, first at %s", name, first.at)
 			return
@@ -165,6 +165,9 @@ func (l *loader) patternProblem(at Pos, where, text string, err error, hint stri
 	var wrong *pattern.Error
 	if errors.As(err, &wrong) && hint == "" {
 		hint = wrong.Hint
+	}
+	if strings.Contains(text, "://") {
+		hint = "write a name or a path, not an address: repositories are owner/name"
 	}
 	l.failAt(at, hint, "%s: the pattern %q %v", where, text, err)
 }

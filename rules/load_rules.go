@@ -64,7 +64,7 @@ func (l *loader) multiply(each, item *yaml.Node, what string, r *rule) {
 	if each.Kind == yaml.MappingNode && len(each.Content) == 0 {
 		l.fail(each, "write each: {web: [\"services/web/**\"]}", "each of %s is empty", what)
 	}
-	l.named(each, "each entry", func(key *yaml.Node, name string, val *yaml.Node) {
+	l.named(each, "entry of each", "entries of each", func(key *yaml.Node, name string, val *yaml.Node) {
 		one := *r
 		one.name, one.each, one.at = r.name+"/"+name, name, l.pos(key)
 		one.paths = l.patterns(val, "paths", "each of "+what, dialect{rooted: true})

@@ -92,6 +92,9 @@ func (l *loader) jenkinsStart(n *yaml.Node, f map[string]*yaml.Node, what string
 			}
 		}
 		st.job = job
+		if rest, ok := strings.CutPrefix(s, "job/"); ok {
+			l.warn(l.pos(f["job"]), "leave out the job/ of Jenkins' addresses: "+strings.ReplaceAll(rest, "/job/", "/"), "job of %s: %q asks for folders named job", what, s)
+		}
 	}
 	st.values = l.values(f["parameters"], "parameters of "+what)
 	if s, ok := l.text(f["delay"], "delay of "+what); ok {
@@ -110,8 +113,6 @@ func jobHint(s string) string {
 		return templateHint
 	case strings.Contains(s, "://"):
 		return "write the job's path, folder/name; the address of the server stands in servers"
-	case strings.Contains(s, "job/"):
-		return "leave out the job/ of Jenkins' addresses: folder/name"
 	}
 	return "write folder/name, without a leading or trailing slash"
 }

@@ -109,10 +109,17 @@ func (l *loader) remarkRender(r *rule, samples []*Push) {
 				_, err = st.plan.render(data)
 			}
 			if err != nil {
-				l.warn(st.at, "a rule for both has .Ref", "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
+				l.warn(st.at, renderHint(st.target), "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
 			}
 		}
 	}
+}
+
+func renderHint(target string) string {
+	if strings.Contains(target, ".Each") {
+		return "only a rule with each has .Each"
+	}
+	return ".Branch is empty for a tag and .Tag for a branch: write .Ref, or make two rules of it"
 }
 
 // An asking is a start with its rule.

@@ -58,6 +58,19 @@ func unknownHint(name string, known []string) string {
 		if slices.Contains(known, "paths") {
 			return `did you mean "paths"?`
 		}
+	case "server", "job", "plan", "parameters", "variables":
+		if slices.Contains(known, "start") {
+			return "write it within start: {server: …, job: …}"
+		}
+	case "on", "when", "if", "trigger", "triggers":
+		if slices.Contains(known, "rules") {
+			return "what starts a build is said in each of rules, by branches, tags, events and paths"
+		}
+		return "the conditions of a rule are branches, tags, events, paths and so on, beside its name"
+	case "url", "address":
+		if slices.Contains(known, Jenkins) {
+			return "write jenkins: https://… or bamboo: https://…"
+		}
 	case "<<":
 		return "merge keys are not read; write the fields out, or use defaults"
 	}
@@ -82,8 +95,16 @@ func (l *loader) text(n *yaml.Node, what string) (string, bool) {
 	if n == nil {
 		return "", false
 	}
+	if tag := n.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
+		l.fail(n, fmt.Sprintf("put quotes around it: %q", strings.TrimSpace(tag+" "+n.Value)), "%s begins with ! and has no quotes, so YAML takes it for a tag", what)
+		return "", false
+	}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		l.fail(n, "write one value", "%s must be text, not %s", what, kindName(n))
+		hint := "write one value"
+		if n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 {
+			hint = "put quotes around it: a value that begins with { needs them"
+		}
+		l.fail(n, hint, "%s must be text, not %s", what, kindName(n))
 		return "", false
 	}
 	if n.Value == "" {
@@ -131,10 +152,17 @@ func (l *loader) items(n *yaml.Node, what string) []*yaml.Node {
 
 var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiou") {
+		return "an"
+	}
+	return "a"
+}
+
 // checkName refuses names that would not read well in addresses and logs.
 func (l *loader) checkName(n *yaml.Node, what, name string) {
 	if !entryName.MatchString(name) || len(name) > 100 {
-		l.fail(n, "use letters, digits, dots, dashes and underscores", "%q cannot be the name of a %s", name, what)
+		l.fail(n, "use letters, digits, dots, dashes and underscores", "%q cannot be the name of %s %s", name, article(what), what)
 	}
 }
 
@@ -159,7 +187,7 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 			l.fail(n, "set it where pushgate starts, or write file:/path/of/a/file", "%s: %v", what, err)
 			ok = false
 		case strings.TrimSpace(v) == "":
-			l.fail(n, "", "%s: %s is empty", what, ref)
+			l.fail(n, "give it a value where pushgate starts", "%s: %s is empty", what, ref)
 			ok = false
 		}
 		return v

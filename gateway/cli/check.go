@@ -2,9 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pushgate/pushgate/gateway/host"
+	"github.com/pushgate/pushgate/rules"
 )
 
 func (p *program) check() *cobra.Command {
@@ -25,15 +29,28 @@ func (p *program) check() *cobra.Command {
 			if err != nil {
 				return p.rulesError(path, err)
 			}
-			p.tell("warning", set.Warnings())
+			warnings := slices.Clone(set.Warnings())
+			for _, src := range set.Sources() {
+				if err := host.Unread(src); err != nil {
+					warnings = append(warnings, rules.Problem{At: src.At, Text: err.Error(), Hint: "pushgate serve refuses these rules until it does"})
+				}
+			}
+			p.tell("warning", warnings)
 			if len(missing) > 0 {
 				fmt.Fprintf(p.errOut, "note: not set here, and needed by pushgate serve: %s\n", strings.Join(missing, ", "))
 			}
-			if n := len(set.Warnings()); n > 0 && strict {
+			if n := len(warnings); n > 0 && strict {
 				fmt.Fprintf(p.errOut, "%s: %s, and --strict makes them errors\n", path, count(n, "warning"))
 				return errSaid
 			}
-			fmt.Fprintf(p.out, "ok: %s, %s, %s\n", count(set.Len(), "rule"), count(len(set.Servers()), "server"), count(len(set.Sources()), "source"))
+			found := fmt.Sprintf("ok: %s, %s, %s", count(set.Len(), "rule"), count(len(set.Servers()), "server"), count(len(set.Sources()), "source"))
+			if n := len(set.Files()) - 1; n > 0 {
+				found += ", " + count(n, "included file")
+			}
+			if n := len(warnings); n > 0 {
+				found += ", " + count(n, "warning")
+			}
+			fmt.Fprintln(p.out, found)
 			return nil
 		},
 	}

@@ -15,14 +15,15 @@ import (
 // rulesFlag is the default of --rules.
 func (p *program) rulesFlag() string { return p.envDefault("PUSHGATE_RULES", "rules.yaml") }
 
-// loadRules loads a rule file; "-" is standard input.
+// loadRules loads a rule file; "-" is standard input, which includes files from
+// the current folder.
 func (p *program) loadRules(path string, lookup rules.Lookup) (*rules.Set, error) {
 	if path == "-" {
 		text, err := io.ReadAll(p.in)
 		if err != nil {
 			return nil, fmt.Errorf("read rules from standard input: %w", err)
 		}
-		return rules.LoadFiles([]rules.File{{Name: "stdin", Content: string(text)}}, lookup)
+		return rules.LoadMain(os.DirFS("."), rules.File{Name: "stdin", Content: string(text)}, lookup)
 	}
 	set, err := rules.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), lookup)
 	if errors.Is(err, os.ErrNotExist) {
@@ -62,9 +63,16 @@ func (p *program) reading(missing *[]string) rules.Lookup {
 	}
 }
 
+// told is how many problems are printed: nobody reads more at once.
+const told = 100
+
 // tell prints problems of a rule file.
 func (p *program) tell(kind string, problems []rules.Problem) {
-	for _, problem := range problems {
+	for i, problem := range problems {
+		if i == told {
+			fmt.Fprintf(p.errOut, "and %d more\n", len(problems)-told)
+			return
+		}
 		if kind != "" {
 			problem.Text = kind + ": " + problem.Text
 		}

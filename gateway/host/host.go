@@ -17,7 +17,9 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 
 	"github.com/pushgate/pushgate/rules"
 )
@@ -53,11 +55,23 @@ type Delivery struct {
 	Note string
 }
 
-// Verify checks the parts of a request that prove its sender, for a source
-// whose host sends a token: as ?token=, or as the user or password of basic
-// authentication (which is what userinfo in a hook's address becomes).
+// Unread is an error where the source's host is one that is not read yet.
+func Unread(src rules.Source) error {
+	if src.Host == rules.BitbucketPost {
+		return nil
+	}
+	return fmt.Errorf("source %q: pushes of %s are not read by this version; it reads those of %s", src.Name, src.Host, rules.BitbucketPost)
+}
+
+// Verify checks the parts of a request that prove its sender: the address it
+// comes from, and for a source whose host sends a token, that: as ?token=, or
+// as the user or password of basic authentication (which is what userinfo in a
+// hook's address becomes).
 func Verify(src rules.Source, r *http.Request) error {
-	if src.Insecure && len(src.Tokens) == 0 {
+	if !allowed(src, r.RemoteAddr) {
+		return Unauthorized()
+	}
+	if len(src.Tokens) == 0 && (src.Insecure || len(src.Allow) > 0) {
 		return nil
 	}
 	shown := append([]string{}, r.URL.Query()["token"]...)
@@ -70,6 +84,19 @@ func Verify(src rules.Source, r *http.Request) error {
 		}
 	}
 	return Unauthorized()
+}
+
+// allowed says whether the source takes pushes from an address with a port. It
+// is the address of the connection: behind a proxy, the proxy's.
+func allowed(src rules.Source, remote string) bool {
+	if len(src.Allow) == 0 {
+		return true
+	}
+	from, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(src.Allow, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap().WithZone("")) })
 }
 
 // HasToken says whether token is one of the source's.
@@ -92,7 +119,7 @@ func Parse(src rules.Source, contentType string, body []byte) (*Delivery, error)
 	case rules.BitbucketPost:
 		return parseBitbucketPost(src, contentType, body)
 	}
-	return nil, fmt.Errorf("source %q: no parser for host %q", src.Name, src.Host)
+	return nil, Unread(src)
 }
 
 // webURL joins a page's address for people, or gives "" where base is not an

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -55,6 +56,32 @@ func TestVerify(t *testing.T) {
 	}
 	if err := Verify(rules.Source{Insecure: true}, httptest.NewRequest("POST", "/", nil)); err != nil {
 		t.Errorf("insecure source: %v", err)
+	}
+}
+
+// TestAllow: a list of addresses refuses others, token or not, and suffices
+// where there is no token.
+func TestAllow(t *testing.T) {
+	net := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}
+	for _, c := range []struct {
+		remote, target string
+		tokens         []rules.Secret
+		ok             bool
+	}{
+		{remote: "192.0.2.9:1234", target: "/", ok: true},
+		{remote: "[::ffff:192.0.2.9]:1234", target: "/", ok: true},
+		{remote: "[2001:db8::1%eth0]:1234", target: "/", ok: true},
+		{remote: "198.51.100.1:1234", target: "/"},
+		{remote: "pipe", target: "/"},
+		{remote: "192.0.2.9:1234", target: "/", tokens: broker.Tokens},
+		{remote: "192.0.2.9:1234", target: "/?token=t1", tokens: broker.Tokens, ok: true},
+		{remote: "198.51.100.1:1234", target: "/?token=t1", tokens: broker.Tokens},
+	} {
+		r := httptest.NewRequest("POST", c.target, nil)
+		r.RemoteAddr = c.remote
+		if err := Verify(rules.Source{Host: rules.BitbucketPost, Allow: net, Tokens: c.tokens}, r); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
 

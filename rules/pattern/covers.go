@@ -69,8 +69,12 @@ var quantifiedClass = regexp.MustCompile(`[^\\\]]\]\+`)
 // mean what its author thinks; nil if there is none.
 func Remark(src string) *Error {
 	switch {
-	case quantifiedClass.MatchString(src):
+	case strings.Contains(src, "]+") && quantifiedClass.MatchString(src):
 		return bad("holds ]+, which is no quantifier here: + is a plus sign", "repeat the class, or write * behind it")
+	case strings.HasPrefix(src, "^") || strings.HasSuffix(src, "$") && !strings.HasSuffix(src, `\$`):
+		return bad("looks like a regular expression, and is read as a glob", "write a glob: main, release/*, **/*.go")
+	case strings.Contains(src, ", "):
+		return bad("holds a comma and a space", "write a list: [main, dev], or braces without spaces: {main,dev}")
 	case strings.HasSuffix(src, "?") && !strings.HasSuffix(src, `\?`):
 		return bad("ends with ?, which is exactly one character here, not an optional one", `write {x,} for an optional x`)
 	}
