@@ -3,6 +3,7 @@ package rules
 import (
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -63,6 +64,27 @@ func TestConditions(t *testing.T) {
 		"file beyond the limits":     {rule: `paths: ["lib/**"]`, push: func(p *Push) { p.Files.Paths = []string{strings.Repeat("x", 5000)} }, match: true, last: "paths", note: "partial"},
 		"paths of a deletion":        {rule: "paths: [\"lib/**\"]\n  events: [delete]", push: func(p *Push) { p.Event = Deleted }, match: true, last: "paths", note: "not asked"},
 		"owed file":                  {rule: `paths: ["lib/**"]`, owed: Owed{"r": {Complete, []string{"lib/x"}}}, match: true, last: "paths", note: "owed"},
+		"source":                     {rule: `sources: [broker]`, match: true, last: "sources"},
+		"another source":             {rule: `sources: ["!broker"]`, last: "sources"},
+		"author by name":             {rule: `authors: [ann]`, match: true, last: "authors"},
+		"author by e-mail":           {rule: `authors: ["*@example.com"]`, match: true, last: "authors"},
+		"author taken away":          {rule: `authors: ["*", "!ann@*"]`, last: "authors"},
+		"bot by its brackets":        {rule: `authors: ["*[bot]"]`, push: func(p *Push) { p.Commits[0].Author = Person{Name: "renovate[bot]"} }, match: true, last: "authors"},
+		"author not known":           {rule: `authors: ["*@example.com"]`, push: func(p *Push) { p.Commits = nil }, last: "authors", note: "did not say"},
+		"everyone but a bot":         {rule: `authors: ["!*[bot]"]`, match: true, last: "authors", note: "everything but"},
+		"pusher":                     {rule: `pushers: [p*]`, push: func(p *Push) { p.Pusher = Person{"", "p@example.com"} }, match: true, last: "pushers"},
+		"another pusher":             {rule: `pushers: [p*]`, push: func(p *Push) { p.Pusher = Person{"q", ""} }, last: "pushers"},
+		"message over lines":         {rule: `messages: ["*deploy*"]`, push: func(p *Push) { p.Commits[0].Message = "a\nplease deploy/now\n" }, match: true, last: "messages"},
+		"message, newline trimmed":   {rule: `messages: ["m"]`, push: func(p *Push) { p.Commits[0].Message = "m\r\n" }, match: true, last: "messages"},
+		"message in its case":        {rule: `messages: ["M"]`, last: "messages"},
+		"message not known":          {rule: `messages: ["*x*"]`, push: func(p *Push) { p.Commits = nil }, last: "messages", note: "did not send"},
+		"message of a tag":           {rule: "messages: [x]\n  tags: ['v*']", push: func(p *Push) { p.Kind, p.Ref = Tag, "v1" }, match: true, last: "tags"},
+		"message of a deletion":      {rule: "messages: [x]\n  events: [delete]", push: func(p *Push) { p.Event = Deleted }, match: true, last: "events"},
+		"skip marker in any case":    {rule: ``, push: func(p *Push) { p.Commits[0].Message = "words [Skip CI]" }, last: "skip_markers", note: "says so"},
+		"skip marker below the head": {rule: ``, push: func(p *Push) { p.Commits = append([]Commit{{Message: "[ci skip]"}}, p.Commits...) }, match: true},
+		"skip marker of a tag":       {rule: `tags: ["v*"]`, push: func(p *Push) { p.Kind, p.Ref, p.Commits[0].Message = Tag, "v1", "[ci skip]" }, match: true, last: "tags"},
+		"no skip markers":            {rule: `skip_markers: []`, push: func(p *Push) { p.Commits[0].Message = "[ci skip]" }, match: true},
+		"own skip markers":           {rule: `skip_markers: "NO BUILD"`, push: func(p *Push) { p.Commits[0].Message = "no build, [ci skip]" }, last: "skip_markers"},
 		"owed unknown":               {rule: `paths: ["lib/**"]`, owed: Owed{"r": {Unknown, nil}}, match: true, last: "paths", note: "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +102,94 @@ func TestConditions(t *testing.T) {
 				t.Errorf("last check %+v, want field %q, note %q", last, c.last, c.note)
 			}
 		})
+	}
+}
+
+// TestWholeLanguage: sets, each, includes and their defaults, and options, down
+// to what a decision says and carries.
+func TestWholeLanguage(t *testing.T) {
+	set, err := Load(fstest.MapFS{
+		"rules.yaml": {Data: []byte(`
+include: ["teams/**/*.yaml"]
+sources: {broker: {host: bitbucket-post, token: x}}
+servers:
+  ci: {jenkins: "https://ci.example.com", max_concurrent: 8, on_uncertain: hold}
+  bamboo: {bamboo: "https://bamboo.example.com"}
+sets:
+  db: ["libs/db/**"]
+  auth: ["libs/auth/**", $db]
+defaults: {branches: [main], since: success}
+rules:
+- name: service
+  each:
+    web: ["services/web/**", $auth]
+    mail: ["services/mail/**"]
+  supersede: queued
+  start: {server: ci, job: "shop/{{.Each}}", follow: false, report: {context: "{{.Each}} build", skipped: true}}
+- name: all
+  branches: ["**"]
+  since: build
+  paths: ["**", "!$auth"]
+  start: {server: bamboo, plan: A-B, report: false}
+`)},
+		"teams/a.yaml":        {Data: []byte("defaults: {supersede: running}\nrules: [{name: team-a, paths: [$db], start: {server: ci, job: a}}]")},
+		"teams/deep/b.yaml":   {Data: []byte("rules: [{name: team-b, branches: dev, start: {server: ci, job: b}}]")},
+		"teams/a.test.yaml":   {Data: []byte("no: rules")},
+		"teams/..v/a.yaml":    {Data: []byte("no: rules")},
+		"elsewhere/nope.yaml": {Data: []byte("no: rules")},
+	}, "rules.yaml", environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := set.Warnings(); len(w) > 0 {
+		t.Error(Problems(w))
+	}
+	if diff := cmp.Diff([]string{"service/web", "service/mail", "all", "team-a", "team-b"}, set.Names()); diff != "" {
+		t.Error(diff)
+	}
+	if s := set.Servers()[0]; s.MaxConcurrent != 8 || !s.HoldUncertain {
+		t.Errorf("%+v", s)
+	}
+	d := set.Decide(push(func(p *Push) { p.Files.Paths = []string{"libs/db/schema.sql"} }), nil)
+	want := []Build{
+		{Rules: []string{"service/web"}, Server: "ci", Job: "shop/web", Dynamic: true, Parameters: map[string]string{}, NoFollow: true, Supersede: "queued", Since: "success", Context: "web build"},
+		{Rules: []string{"team-a"}, Server: "ci", Job: "a", Parameters: map[string]string{}, Supersede: "running", Since: "success"},
+	}
+	if diff := cmp.Diff(want, d.Builds()); diff != "" {
+		t.Error(diff)
+	}
+	if c := want[1].StatusContext(); c != "pushgate/team-a/ci/a" {
+		t.Error(c)
+	}
+	for rule, want := range map[string]Check{
+		"service/web":  {Field: "paths", Value: "libs/db/schema.sql", Pattern: "libs/db/**", At: Pos{"rules.yaml", 8, 8}, OK: true, Note: "from $db"},
+		"service/mail": {Field: "paths", At: Pos{"rules.yaml", 15, 12}, Note: "the one changed file does not match"},
+		"all":          {Field: "paths", Value: "libs/db/schema.sql", Pattern: "!libs/db/**", At: Pos{"rules.yaml", 8, 8}, Note: "the one changed file does not match; from $db"},
+		"team-b":       {Field: "branches", Value: "main", At: Pos{"teams/deep/b.yaml", 1, 34}, Note: "no pattern matches"},
+	} {
+		v, _ := d.Verdict(rule)
+		if diff := cmp.Diff(want, v.Checks[len(v.Checks)-1]); diff != "" {
+			t.Errorf("%s: %s", rule, diff)
+		}
+	}
+	again, err := LoadFiles(set.Files(), Unresolved)
+	if err != nil || again.Hash() != set.Hash() || !cmp.Equal(again.Names(), set.Names()) {
+		t.Errorf("the kept files make another set: %v", err)
+	}
+}
+
+// TestSkipped: what stops a push as a whole is said once.
+func TestSkipped(t *testing.T) {
+	s := load(t, ends+"rules: [{name: a, repos: acme/shop, start: {server: ci, job: x}}, {name: b, repos: acme/shop, start: {server: ci, job: y}}]")
+	for want, change := range map[string]func(*Push){
+		"": nil,
+		"the head commit's message says [skip ci]":                  func(p *Push) { p.Commits[0].Message = "x [skip ci]" },
+		`no rule is for this repository; did you mean "acme/shop"?`: func(p *Push) { p.Repo = "acme/shopp" },
+		"no rule is for this repository":                            func(p *Push) { p.Repo = "x/y" },
+	} {
+		if got := s.Decide(push(change), nil).Explain().Skipped; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
@@ -190,13 +300,17 @@ rules:
 // TestTemplateLanguage: what templates may hold, also inside branches.
 func TestTemplateLanguage(t *testing.T) {
 	for text, ok := range map[string]bool{
-		`{{range slice .Files 0 1}}{{.}}{{end}}`:             true,
-		`{{if .Tag}}{{.Tag}}{{else}}{{.Branch}}{{end}}`:      true,
-		`{{range 3000000000}}{{end}}`:                        false,
-		`{{if .Tag}}{{range 3000000000}}{{end}}{{end}}`:      false,
-		`{{define "x"}}{{.Ref}}{{end}}a`:                     false,
-		`{{if .Tag}}a{{else}}{{template "" .}}{{end}}`:       false,
-		`{{with .Author}}{{block "x" .}}{{.}}{{end}}{{end}}`: false,
+		`{{range slice .Files 0 1}}{{.}}{{end}}`:                     true,
+		`{{if .Tag}}{{.Tag}}{{else}}{{.Branch}}{{end}}`:              true,
+		`{{range 3000000000}}{{end}}`:                                false,
+		`{{if .Tag}}{{range 3000000000}}{{end}}{{end}}`:              false,
+		`{{if .Tag}}{{.Brunch}}{{end}}`:                              false,
+		`{{if .Tag}}{{else}}{{with .Author}}{{.Mail}}{{end}}{{end}}`: false,
+		`{{with .Author}}{{.Email}} {{$.Ref}}{{end}}`:                true,
+		`{{if .Tag}}{{upper $.Nope}}{{end}}`:                         false,
+		`{{define "x"}}{{.Ref}}{{end}}a`:                             false,
+		`{{if .Tag}}a{{else}}{{template "" .}}{{end}}`:               false,
+		`{{with .Author}}{{block "x" .}}{{.}}{{end}}{{end}}`:         false,
 	} {
 		for _, encode := range []bool{true, false} {
 			if _, err := compileTemplate(text, encode); (err == nil) != ok {

@@ -76,7 +76,7 @@ func (ps Problems) sort(files []File) {
 func suggest(word string, known []string) string {
 	best, dist := "", 3
 	for _, k := range known {
-		if d := distance(strings.ToLower(word), k); d < dist || (d == dist && best == "") {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist || (d == dist && best == "") {
 			best, dist = k, d
 		}
 	}

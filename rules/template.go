@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"text/template/parse"
 	"unicode"
 	"unicode/utf8"
 )
@@ -202,43 +201,4 @@ func (b *limitedBuilder) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("renders to more than %d bytes", maxRendered)
 	}
 	return b.Builder.Write(p)
-}
-
-var errNoTemplates = errors.New("define, block and template are not part of the language")
-
-// prepare refuses what is not part of the language: templates within a
-// template, and counting, which could work for hours and print nothing. With
-// encode it appends nameFunc to every pipeline whose value is printed.
-func prepare(list *parse.ListNode, encode bool) error {
-	if list == nil {
-		return nil
-	}
-	for _, node := range list.Nodes {
-		var branch *parse.BranchNode
-		switch n := node.(type) {
-		case *parse.TemplateNode:
-			return errNoTemplates
-		case *parse.ActionNode:
-			if encode && len(n.Pipe.Decl) == 0 {
-				id := parse.NewIdentifier(nameFunc).SetPos(n.Pos)
-				n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{id}})
-			}
-			continue
-		case *parse.IfNode:
-			branch = &n.BranchNode
-		case *parse.WithNode:
-			branch = &n.BranchNode
-		case *parse.RangeNode:
-			if n.Pipe.Cmds[0].Args[0].Type() == parse.NodeNumber {
-				return errors.New("range over a number is not part of the language")
-			}
-			branch = &n.BranchNode
-		default:
-			continue
-		}
-		if err := errors.Join(prepare(branch.List, encode), prepare(branch.ElseList, encode)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
