@@ -217,7 +217,9 @@ func (l *loader) build() (*Set, error) {
 			l.rules(n, defaults)
 		}
 	})
-	if len(l.problems) == 0 && len(l.set.rules) == 0 {
+	if len(l.files) == 0 {
+		l.failAt(Pos{File: "rules"}, "", "there is no rule file")
+	} else if len(l.problems) == 0 && len(l.set.rules) == 0 {
 		l.fail(l.docs[0], "add a list: rules: [{name: …, repos: …, start: …}]", "there are no rules")
 	}
 	l.contexts()

@@ -112,6 +112,12 @@ rules: [{name: a, start: {server: ci, job: x}}]
 	}
 }
 
+func TestLoadNothing(t *testing.T) {
+	if _, err := LoadFiles(nil, Unresolved); err == nil {
+		t.Error("no file makes a set")
+	}
+}
+
 // TestLoadFiles: the set that a ledger keeps decides as the one that was loaded.
 func TestLoadFiles(t *testing.T) {
 	s := load(t, `
