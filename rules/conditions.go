@@ -133,7 +133,7 @@ func (q *question) askPerson(l *list, names [2]pattern.Value, unknown string) an
 	switch email := names[1].Text; {
 	case shown == "":
 		shown = email
-	case email != "":
+	case email != "" && email != shown:
 		shown += " <" + email + ">"
 	}
 	a := q.answer(l, shown, names[:]...)

@@ -103,8 +103,8 @@ func (p *program) explain() *cobra.Command {
 	c.Flags().StringVar(&f.event, "event", string(rules.Pushed), "push, create, delete or force")
 	c.Flags().StringArrayVar(&f.files, "file", nil, "changed file, may be repeated")
 	c.Flags().StringVar(&f.message, "message", "", "message of the head commit")
-	c.Flags().StringVar(&f.author, "author", "", "author of the head commit")
-	c.Flags().StringVar(&f.pusher, "pusher", "", "who pushed")
+	c.Flags().StringVar(&f.author, "author", "", "author of the head commit: a name, an e-mail or both, as in \"Ann <ann@example.com>\"")
+	c.Flags().StringVar(&f.pusher, "pusher", "", "who pushed, in the same way")
 	c.Flags().StringVar(&f.defaultBranch, "default-branch", "", "the repository's default branch")
 	c.Flags().StringVar(&f.git, "git", "", "range of this clone: A..B, A...B (since their merge base) or X (one commit)")
 	return c
@@ -154,36 +154,19 @@ func (p *program) payloadPushes(set *rules.Set, source, path string) ([]rules.Pu
 }
 
 func (f *pushFlags) push(set *rules.Set, source string, filesGiven bool) ([]rules.Push, error) {
-	switch {
-	case f.repo == "":
+	if f.repo == "" {
 		return nil, usagef("name a body, or a push by --repo owner/name and --branch or --tag")
-	case (f.branch == "") == (f.tag == ""):
-		return nil, usagef("give one of --branch and --tag")
 	}
-	push := rules.Push{
-		Source: source, Repo: f.repo, Kind: rules.Branch, Ref: f.branch, Event: rules.Event(f.event), DefaultBranch: f.defaultBranch,
-		Pusher: rules.Person{Name: f.pusher}, Files: rules.Files{Completeness: rules.Unknown, Paths: []string{}},
-	}
-	if source == "" {
-		if list := set.Sources(); len(list) > 0 {
-			push.Source = list[0].Name
-		}
-	} else if _, err := pickSource(set, source); err != nil {
-		return nil, err
-	}
-	switch push.Event {
-	case rules.Pushed, rules.Created, rules.Deleted, rules.Forced:
-	default:
-		return nil, usagef("--event is push, create, delete or force, not %q", f.event)
-	}
-	if f.tag != "" {
-		push.Kind, push.Ref = rules.Tag, f.tag
+	sketch := rules.Sketch{
+		Source: source, Repo: f.repo, Branch: f.branch, Tag: f.tag, Event: f.event, Message: f.message,
+		Author: f.author, Pusher: f.pusher, DefaultBranch: f.defaultBranch,
+		Files: rules.Files{Completeness: rules.Unknown, Paths: []string{}}, Prefix: "--",
 	}
 	if filesGiven {
-		push.Files = rules.Files{Completeness: rules.Complete, Paths: f.files}
+		sketch.Files = rules.Files{Completeness: rules.Complete, Paths: f.files}
 	}
-	if f.message != "" || f.author != "" {
-		push.Commits = []rules.Commit{{Message: f.message, Author: rules.Person{Name: f.author}}}
+	if wrong := sketch.Problems(set); len(wrong) > 0 {
+		return nil, usagef("%s", wrong[0])
 	}
-	return []rules.Push{push}, nil
+	return []rules.Push{sketch.Push(set)}, nil
 }
