@@ -143,7 +143,7 @@ func (l *loader) parse(f File) {
 	l.files = append(l.files, f)
 	l.tops = append(l.tops, nil)
 	l.docs = append(l.docs, nil)
-	doc := l.document(f.Content)
+	doc := l.document(f.Content, "it needs sources, servers and rules")
 	if doc == nil {
 		return
 	}
@@ -156,8 +156,9 @@ func (l *loader) parse(f File) {
 	}
 }
 
-// document gives the one mapping of a file, or nil after saying why not.
-func (l *loader) document(content string) *yaml.Node {
+// document gives the one mapping of a file, or nil after saying why not; needs
+// is the hint where it is empty.
+func (l *loader) document(content, needs string) *yaml.Node {
 	at := Pos{File: l.file, Line: 1, Col: 1}
 	if !utf8.ValidString(content) {
 		l.failAt(at, "save it as UTF-8", "the file is not valid UTF-8")
@@ -175,7 +176,7 @@ func (l *loader) document(content string) *yaml.Node {
 		return nil
 	}
 	if len(doc.Content) == 0 {
-		l.failAt(at, "it needs sources, servers and rules", "the file is empty")
+		l.failAt(at, needs, "the file is empty")
 		return nil
 	}
 	if second := new(yaml.Node); documents.Decode(second) != io.EOF {

@@ -177,17 +177,31 @@ func (l *loader) values(n *yaml.Node, what string) map[string]tmpl {
 	if n == nil {
 		return out
 	}
+	l.eachValue(n, what, func(name, text string, val *yaml.Node) {
+		t, err := l.template(text)
+		if err != nil {
+			l.fail(val, templateHint, "%s: %s: %v", what, name, err)
+			return
+		}
+		out[name] = t
+	})
+	return out
+}
+
+// eachValue visits the texts of a mapping of names, each name once.
+func (l *loader) eachValue(n *yaml.Node, what string, visit func(name, text string, val *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
 		l.fail(n, "write {NAME: value}", "%s must be a mapping of names, not %s", what, kindName(n))
-		return out
+		return
 	}
+	seen := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
 		key, val := n.Content[i], resolve(n.Content[i+1])
 		if key.Value == "" || strings.ContainsFunc(key.Value, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			l.fail(key, "names hold no spaces", "%s: %q cannot be a name", what, key.Value)
 			continue
 		}
-		if _, again := out[key.Value]; again {
+		if seen[key.Value] {
 			l.fail(key, "keep one of them", "%q is given twice in %s", key.Value, what)
 			continue
 		}
@@ -199,14 +213,9 @@ func (l *loader) values(n *yaml.Node, what string) map[string]tmpl {
 		if val.Tag == "!!null" {
 			text = ""
 		}
-		t, err := l.template(text)
-		if err != nil {
-			l.fail(val, templateHint, "%s: %s: %v", what, key.Value, err)
-			continue
-		}
-		out[key.Value] = t
+		seen[key.Value] = true
+		visit(key.Value, text, val)
 	}
-	return out
 }
 
 // template compiles each text once, however many rules have it.
