@@ -33,6 +33,7 @@ race:
 
 e2e: build ## the program itself, once from the outside
 	./pushgate check --strict
+	./pushgate test --cover
 	./pushgate demo --once --listen 127.0.0.1:0 > /dev/null
 
 bench: ## benchmarks; ratios within one run

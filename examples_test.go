@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,8 @@ func run(args ...string) (code int, stdout, stderr string) {
 }
 
 // TestExamples: each folder of examples checks clean without any environment,
-// and explains its pushes as the files beside them say.
+// explains its pushes as the files beside them say, and its rule tests pass and
+// reach every rule.
 func TestExamples(t *testing.T) {
 	entries, err := os.ReadDir("examples")
 	if err != nil {
@@ -39,6 +41,7 @@ func TestExamples(t *testing.T) {
 			if code, _, stderr := run("check", "--strict", rulesPath); code != 0 {
 				t.Errorf("check: %d\n%s", code, stderr)
 			}
+			testRules(t, rulesPath)
 			bodies, err := filepath.Glob(filepath.Join(folder, "*.json"))
 			if err != nil || len(bodies) == 0 {
 				t.Fatalf("no pushes: %v", err)
@@ -72,9 +75,19 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestStarter: the starter file checks clean, and the README's command about it
-// says what the README promises.
+// testRules runs the rule tests beside a rule file.
+func testRules(t *testing.T, rulesPath string) {
+	t.Helper()
+	code, stdout, stderr := run("test", "--cover", "--rules", rulesPath)
+	if code != 0 || !strings.Contains(stdout, "(100 %)") {
+		t.Errorf("test: %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestStarter: the starter file checks clean, its rule tests pass, and the
+// README's command about it says what the README promises.
 func TestStarter(t *testing.T) {
+	testRules(t, "rules.yaml")
 	if code, stdout, stderr := run("check", "--strict"); code != 0 || stdout != "ok: 3 rules, 2 servers, 1 source\n" {
 		t.Errorf("%d %s %s", code, stdout, stderr)
 	}
