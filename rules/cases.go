@@ -44,17 +44,17 @@ type (
 		Expect []expectFormat `json:"expect" jsonschema_description:"One entry for each build, in any order; [] for none."`
 	}
 	sketchFormat struct {
-		Repo              string    `json:"repo" jsonschema_description:"owner/name"`
-		Branch            string    `json:"branch,omitempty" jsonschema_description:"The branch that was pushed; or tag."`
-		Tag               string    `json:"tag,omitempty" jsonschema_description:"The tag that was pushed; or branch."`
-		Event             string    `json:"event,omitempty" jsonschema_description:"push (default), create, delete or force."`
-		Files             oneOrMore `json:"files,omitempty" jsonschema_description:"All changed files; none by default."`
-		Message           string    `json:"message,omitempty" jsonschema_description:"Message of the head commit."`
-		Author            string    `json:"author,omitempty" jsonschema_description:"Author of the head commit: a name, an e-mail, or Name <e-mail>."`
-		Pusher            string    `json:"pusher,omitempty" jsonschema_description:"Who pushed: a name, an e-mail, or Name <e-mail>."`
-		Source            string    `json:"source,omitempty" jsonschema_description:"The source it came through; the first by default."`
-		DefaultBranch     string    `json:"default_branch,omitempty" jsonschema_description:"The repository's default branch, where the host would tell."`
-		DefaultBranchFlag string    `json:"default-branch,omitempty" jsonschema_description:"The same as default_branch."`
+		Repo              string               `json:"repo" jsonschema_description:"owner/name"`
+		Branch            string               `json:"branch,omitempty" jsonschema_description:"The branch that was pushed; or tag."`
+		Tag               string               `json:"tag,omitempty" jsonschema_description:"The tag that was pushed; or branch."`
+		Event             string               `json:"event,omitempty" jsonschema_description:"push (default), create, delete or force."`
+		Files             oneOrMore[plainText] `json:"files,omitempty" jsonschema_description:"All changed files; none by default."`
+		Message           string               `json:"message,omitempty" jsonschema_description:"Message of the head commit."`
+		Author            string               `json:"author,omitempty" jsonschema_description:"Author of the head commit: a name, an e-mail, or Name <e-mail>."`
+		Pusher            string               `json:"pusher,omitempty" jsonschema_description:"Who pushed: a name, an e-mail, or Name <e-mail>."`
+		Source            string               `json:"source,omitempty" jsonschema_description:"The source it came through; the first by default."`
+		DefaultBranch     string               `json:"default_branch,omitempty" jsonschema_description:"The repository's default branch, where the host would tell."`
+		DefaultBranchFlag string               `json:"default-branch,omitempty" jsonschema_description:"The same as default_branch."`
 	}
 	expectFormat struct {
 		Rule       string            `json:"rule,omitempty" jsonschema_description:"One of the rules that ask for the build."`

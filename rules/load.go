@@ -247,14 +247,17 @@ func (l *loader) each(visit func(top map[string]*yaml.Node)) {
 
 // baseRule is a rule before any defaults.
 func (l *loader) baseRule() *rule {
-	r := &rule{events: []Event{Pushed, Created}}
+	r := &rule{events: defaultEvents()}
 	skip := &list{}
-	for _, m := range []string{"[skip ci]", "[ci skip]"} {
+	for _, m := range defaultMarkers() {
 		skip.entries = append(skip.entries, entry{marker: m, text: m})
 	}
 	r.skip = l.known("skip_markers", skip)
 	return r
 }
+
+func defaultEvents() []Event   { return []Event{Pushed, Created} }
+func defaultMarkers() []string { return []string{"[skip ci]", "[ci skip]"} }
 
 // known finishes a list and gives it the id of those that read the same.
 func (l *loader) known(field string, out *list) *list {

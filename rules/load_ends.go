@@ -41,9 +41,9 @@ func (l *loader) sources(n *yaml.Node) {
 		}
 		src := Source{Name: name, At: l.pos(key)}
 		if f["host"] == nil {
-			l.fail(key, "write host: "+strings.Join(hosts(), ", "), "%s has no host", what)
+			l.fail(key, "write host: "+strings.Join(wordsOf[hostName](), ", "), "%s has no host", what)
 		} else {
-			src.Host = l.choice(f["host"], "host of "+what, hosts()...)
+			src.Host = l.choice(f["host"], "host of "+what, wordsOf[hostName]()...)
 		}
 		src.Insecure = l.boolean(f["insecure"], "insecure of "+what)
 		src.Secrets = l.secrets(f["secret"], "secret of "+what)
@@ -173,13 +173,13 @@ func (l *loader) servers(n *yaml.Node) {
 		}
 		if c := f["max_concurrent"]; c != nil {
 			n, err := strconv.Atoi(c.Value)
-			if c.Kind != yaml.ScalarNode || err != nil || n < 1 || n > 100_000 {
+			if c.Kind != yaml.ScalarNode || err != nil || n < 1 || n > maxCount {
 				l.fail(c, "write a number from 1 on, or leave it out for no limit", "max_concurrent of %s cannot be %s", what, kindName(c))
 			}
 			srv.MaxConcurrent = n
 		}
 		if u := f["on_uncertain"]; u != nil {
-			srv.HoldUncertain = l.choice(u, "on_uncertain of "+what, "retry", "hold") == "hold"
+			srv.HoldUncertain = l.choice(u, "on_uncertain of "+what, wordsOf[uncertainty]()...) == "hold"
 		}
 		l.set.servers = append(l.set.servers, srv)
 	})

@@ -126,26 +126,26 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 	if e := f["events"]; e != nil {
 		r.events, r.eventsAt = nil, l.pos(e)
 		for _, item := range l.items(e, "events of "+what) {
-			if s := l.choice(item, "events of "+what, string(Pushed), string(Created), string(Deleted), string(Forced)); s != "" {
+			if s := l.choice(item, "events of "+what, wordsOf[event]()...); s != "" {
 				r.events = append(r.events, Event(s))
 			}
 		}
 	}
 	if u := f["unknown_files"]; u != nil {
-		r.skipUnknown = l.choice(u, "unknown_files of "+what, "build", "skip") == "skip"
+		r.skipUnknown = l.choice(u, "unknown_files of "+what, wordsOf[unknownFiles]()...) == "skip"
 		r.unknownAt = l.pos(u)
 	}
 	if s, ok := l.text(f["default_branch"], "default_branch of "+what); ok {
 		r.defaultBranch = s
 	}
 	if s := f["supersede"]; s != nil {
-		r.supersede = l.choice(s, "supersede of "+what, "none", SupersedeWaiting, SupersedeQueued, SupersedeRunning)
+		r.supersede = l.choice(s, "supersede of "+what, wordsOf[supersede]()...)
 		if r.supersede == "none" {
 			r.supersede = ""
 		}
 	}
 	if s := f["since"]; s != nil {
-		r.since = l.choice(s, "since of "+what, "build", SinceSuccess, SincePush)
+		r.since = l.choice(s, "since of "+what, wordsOf[since]()...)
 		if r.since == "build" {
 			r.since = ""
 		}

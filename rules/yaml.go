@@ -152,6 +152,8 @@ func (l *loader) items(n *yaml.Node, what string) []*yaml.Node {
 
 var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
+const maxNameBytes = 100
+
 func article(noun string) string {
 	if strings.ContainsAny(noun[:1], "aeiou") {
 		return "an"
@@ -161,7 +163,7 @@ func article(noun string) string {
 
 // checkName refuses names that would not read well in addresses and logs.
 func (l *loader) checkName(n *yaml.Node, what, name string) {
-	if !entryName.MatchString(name) || len(name) > 100 {
+	if !entryName.MatchString(name) || len(name) > maxNameBytes {
 		l.fail(n, "use letters, digits, dots, dashes and underscores", "%q cannot be the name of %s %s", name, article(what), what)
 	}
 }
