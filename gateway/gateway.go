@@ -56,6 +56,7 @@ type Gateway struct {
 	log      *slog.Logger
 	ledger   *ledger.Ledger
 	set      atomic.Pointer[rules.Set]
+	state    rulesState
 	pages    *web.Pages
 	arrived  chan struct{} // a delivery may wait for a decision
 	refusals atomic.Int64
@@ -92,7 +93,8 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.set.Store(o.Rules)
-	if g.pages, err = web.New(web.Options{Ledger: o.Ledger, Rules: g.Rules, Logger: o.Logger, PublicURL: o.PublicURL}); err != nil {
+	g.state.now = web.RulesState{Hash: o.Rules.Hash(), Since: time.Now()}
+	if g.pages, err = web.New(web.Options{Ledger: o.Ledger, Rules: g.Rules, RulesState: g.RulesState, Logger: o.Logger, PublicURL: o.PublicURL}); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -102,7 +104,9 @@ func New(o Options) (*Gateway, error) {
 func (g *Gateway) Rules() *rules.Set { return g.set.Load() }
 
 // SetRules puts another set in force. Pushes already decided keep their builds;
-// builds of a server that is gone stay due. Calls under way go on.
+// builds of a server that is gone stay due. Calls under way go on. The servers
+// are asked again, also those that refused the credentials. Where it fails, the
+// rules in force stay; [Gateway.RulesFailed] makes that visible.
 func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
@@ -119,6 +123,7 @@ func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 	g.servers, g.stop = servers, func() {}
 	g.mu.Unlock()
 	g.set.Store(set)
+	g.state.replaced(set)
 	if running != nil {
 		g.work(running)
 	}

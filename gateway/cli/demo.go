@@ -94,7 +94,7 @@ func (p *program) runDemo(ctx context.Context, listen string, once, asJSON bool)
 	}
 	ended := make(chan error, 1)
 	d := &daemon{gateway: g, listener: listener, log: log}
-	go func() { ended <- d.run(ctx, "") }()
+	go func() { ended <- d.run(ctx) }()
 	defer func() {
 		cancel()
 		err = errors.Join(err, <-ended)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,11 +26,39 @@ func (p *program) loadRules(path string, lookup rules.Lookup) (*rules.Set, error
 		}
 		return rules.LoadMain(os.DirFS("."), rules.File{Name: "stdin", Content: string(text)}, lookup)
 	}
-	set, err := rules.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), lookup)
+	return loadFrom(os.DirFS(filepath.Dir(path)), path, lookup)
+}
+
+// loadFrom loads a rule file from its folder.
+func loadFrom(folder fs.FS, path string, lookup rules.Lookup) (*rules.Set, error) {
+	set, err := rules.Load(folder, filepath.Base(path), lookup)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no rule file %s; name it, or write one: the README has an example", path)
 	}
 	return set, err
+}
+
+// ruleReader is for loading a rule file again and again; of standard input the
+// first text stays.
+func (p *program) ruleReader(path string) (*ruleReader, error) {
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
+	}
+	var stdin []rules.File
+	return &ruleReader{folder: folder, lookup: p.environment, load: func(folder fs.FS, lookup rules.Lookup) (*rules.Set, error) {
+		if path != "-" {
+			return loadFrom(folder, path, lookup)
+		}
+		if stdin != nil {
+			return rules.LoadFiles(stdin, lookup)
+		}
+		set, err := p.loadRules(path, lookup)
+		if err == nil {
+			stdin = set.Files()
+		}
+		return set, err
+	}}, nil
 }
 
 // environment looks values up for serving: all of them must be there.

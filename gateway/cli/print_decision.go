@@ -16,7 +16,7 @@ func (p *program) printExplanation(e *rules.Explanation) {
 	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	for _, v := range e.Rules {
 		c := deciding(&v)
-		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(v.Matched), v.Name, sentence(c), place(c, &v))
+		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(v.Matched), v.Name, sentence(c), checkPlace(c, &v))
 	}
 	w.Flush()
 	fmt.Fprintln(p.out)
@@ -33,7 +33,7 @@ func (p *program) printDepth(e *rules.Explanation) {
 		}
 		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(v.Matched), v.Name, said, v.At)
 		for _, c := range v.Checks {
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", mark(c.OK), sentence(&c), place(&c, nil))
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", mark(c.OK), sentence(&c), checkPlace(&c, nil))
 		}
 	}
 	w.Flush()
@@ -103,8 +103,8 @@ func sentence(c *rules.Check) string {
 	return c.Field + ": " + text
 }
 
-// place is where the check stands in the rule file, or its rule.
-func place(c *rules.Check, v *rules.Verdict) string {
+// checkPlace is where the check stands in the rule file, or its rule.
+func checkPlace(c *rules.Check, v *rules.Verdict) string {
 	switch {
 	case c.At.Line > 0:
 		return c.At.String()

@@ -9,12 +9,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -34,10 +32,19 @@ func (p *program) serve() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			set, err := p.loadRules(rulesPath, p.environment)
+			// From here on, so that an early one ends nothing.
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			reader, err := p.ruleReader(rulesPath)
 			if err != nil {
-				return p.rulesError(rulesPath, err)
+				return err
 			}
+			first := reader.read()
+			if first.err != nil {
+				return p.rulesError(rulesPath, first.err)
+			}
+			set := first.set
 			p.tell("warning", set.Warnings())
 			log := slog.New(slog.NewTextHandler(p.errOut, nil))
 			l, err := ledger.Open(ctx, ledger.Options{Database: database, Logger: log})
@@ -59,21 +66,10 @@ func (p *program) serve() *cobra.Command {
 			if !isLoopback(listener) {
 				log.Warn("the dashboard is off: it has no sign-in and is served on a loopback address only")
 			}
-			d.reload = func(ctx context.Context) error {
-				set, err := p.loadRules(rulesPath, p.environment)
-				if err != nil {
-					return err
-				}
-				if set.Hash() == d.gateway.Rules().Hash() && !d.forced {
-					return nil
-				}
-				if err := d.gateway.SetRules(ctx, set); err != nil {
-					return err
-				}
-				log.Info("rules reloaded", "rules", set.Len(), "hash", set.Hash()[:12])
-				return nil
-			}
-			return errors.Join(d.run(ctx, rulesPath), l.Close())
+			d.watcher = newWatcher(watchOptions{
+				Reader: reader, InForce: first, SetRules: d.gateway.SetRules, Failed: d.gateway.RulesFailed, Hangup: hangup, Logger: log,
+			})
+			return errors.Join(d.run(ctx), l.Close())
 		},
 	}
 	c.Flags().StringVar(&rulesPath, "rules", p.rulesFlag(), "rule file")
@@ -115,13 +111,11 @@ type daemon struct {
 	gateway  *gateway.Gateway
 	listener net.Listener
 	log      *slog.Logger
-	// reload puts the rules as they are now in force, nil: never.
-	reload func(context.Context) error
-	forced bool // reload even unchanged files: what they name may have changed
+	watcher  *watcher // nil: the rules stay as they are
 }
 
 // run serves until the context ends, then lets requests and starts end.
-func (d *daemon) run(ctx context.Context, rulesPath string) error {
+func (d *daemon) run(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           d.gateway.Handler(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -149,65 +143,8 @@ func (d *daemon) run(ctx context.Context, rulesPath string) error {
 		}
 		return nil
 	})
-	if d.reload != nil {
-		group.Go(func() error { d.watch(ctx, rulesPath); return nil })
+	if d.watcher != nil {
+		group.Go(func() error { d.watcher.Run(ctx); return nil })
 	}
 	return group.Wait()
-}
-
-// watch reloads on SIGHUP and when something happens in the rule file's folder,
-// which is also what swapping a symbolic link looks like.
-func (d *daemon) watch(ctx context.Context, path string) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	var events chan fsnotify.Event
-	var trouble chan error
-	w, err := fsnotify.NewWatcher()
-	if err == nil {
-		defer w.Close()
-		if err = w.Add(filepath.Dir(path)); err == nil {
-			events, trouble = w.Events, w.Errors
-		}
-	}
-	if err != nil {
-		d.log.Warn("changes of the rule file are not noticed; send SIGHUP after one", "error", err)
-	}
-	// Other files in the folder change as well, the ledger for one.
-	last, _ := os.Stat(path)
-	changed := func() bool {
-		now, err := os.Stat(path)
-		was := last
-		last = now
-		if err != nil || was == nil {
-			return err == nil
-		}
-		return !os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime()) || was.Size() != now.Size()
-	}
-	// An editor writes in several steps: look when it has been quiet a moment.
-	settle := time.NewTimer(time.Hour)
-	defer settle.Stop()
-	for {
-		d.forced = false
-		select {
-		case <-ctx.Done():
-			return
-		case <-events:
-			settle.Reset(200 * time.Millisecond)
-			continue
-		case err := <-trouble: // events may have been missed
-			d.log.Warn("watching the rule file", "error", err)
-			settle.Reset(200 * time.Millisecond)
-			continue
-		case <-hup:
-			d.forced = true
-		case <-settle.C:
-			if !changed() {
-				continue
-			}
-		}
-		if err := d.reload(ctx); err != nil {
-			d.log.Error("the rules were not reloaded; those in force stay", "error", err)
-		}
-	}
 }

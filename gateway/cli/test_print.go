@@ -47,7 +47,7 @@ func difference(r *rules.Result) string {
 	for i := range evidence[:min(len(evidence), maxReasons)] {
 		v := &evidence[i]
 		c := deciding(v)
-		reasons.row(mark(v.Matched)+" "+v.Name, sentence(c), place(c, v))
+		reasons.row(mark(v.Matched)+" "+v.Name, sentence(c), checkPlace(c, v))
 	}
 	if n := len(evidence) - maxReasons; n > 0 {
 		reasons.row(fmt.Sprintf("… and %s more", count(n, "rule")))

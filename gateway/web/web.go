@@ -36,6 +36,9 @@ type Options struct {
 	Ledger *ledger.Ledger
 	// Rules gives the set in force.
 	Rules func() *rules.Set
+	// RulesState says whether that set is what the rule files hold; every page
+	// warns where it is not. nil: the files are not watched.
+	RulesState func() RulesState
 	// PublicURL is where the pages are found, without a trailing slash.
 	PublicURL string
 	Logger    *slog.Logger
@@ -53,20 +56,23 @@ type Pages struct {
 
 // New parses the templates.
 func New(o Options) (*Pages, error) {
-	t, err := template.New("").Funcs(template.FuncMap{
-		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-		"short": func(s string) string { return s[:min(len(s), 12)] },
-		"link":  link,
-		"brief": brief,
-	}).ParseFS(files, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse pages: %w", err)
-	}
 	style, err := files.ReadFile("style.css")
 	if err != nil {
 		return nil, fmt.Errorf("read style: %w", err)
 	}
-	return &Pages{o: o, templates: t, style: style, sets: map[string]*rules.Set{}}, nil
+	p := &Pages{o: o, style: style, sets: map[string]*rules.Set{}}
+	p.templates, err = template.New("").Funcs(template.FuncMap{
+		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+		"short": func(s string) string { return s[:min(len(s), 12)] },
+		"link":  link,
+		"brief": brief,
+		// A function, so that no page can leave the warning out.
+		"failing": p.failing,
+	}).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse pages: %w", err)
+	}
+	return p, nil
 }
 
 // brief cuts a long name for a list; its page shows all of it.

@@ -33,6 +33,7 @@ type site struct {
 	ledger *ledger.Ledger
 	pages  *Pages
 	rules  *rules.Set
+	state  RulesState
 }
 
 func open(t *testing.T) *site {
@@ -43,7 +44,7 @@ func open(t *testing.T) *site {
 	}
 	t.Cleanup(func() { l.Close() })
 	s := &site{t: t, ledger: l, rules: mustLoad(t, oldRules)}
-	s.pages, err = New(Options{Ledger: l, Rules: func() *rules.Set { return s.rules }, PublicURL: "http://here", Logger: slog.New(slog.DiscardHandler)})
+	s.pages, err = New(Options{Ledger: l, Rules: func() *rules.Set { return s.rules }, RulesState: func() RulesState { return s.state }, PublicURL: "http://here", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,4 +280,40 @@ func TestList(t *testing.T) {
 	s.get("/deliveries/d_nothing", 404)
 	s.ledger.Close()
 	s.get("/", 503)
+}
+
+// TestFailingRules: while the rule file does not load every page says so, with
+// what is wrong as text, and no longer than a person reads.
+func TestFailingRules(t *testing.T) {
+	s := open(t)
+	id := s.receive(push("main"), "", true)
+	const warning = "The rule file has errors since"
+	for _, path := range []string{"/", "/deliveries/" + id} {
+		if page := s.get(path, 200); strings.Contains(page, warning) {
+			t.Errorf("%s warns of rules that are well", path)
+		}
+	}
+	day := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	s.state = RulesState{Hash: s.rules.Hash(), Since: day, FailingSince: day.Add(time.Hour)}
+	for i := range problemsShown + 5 {
+		s.state.Problems = append(s.state.Problems, rules.Problem{At: rules.Pos{File: "rules.yaml", Line: i + 1, Col: 3}, Text: "unknown field " + nasty + strings.Repeat("x", 5000), Hint: nasty})
+	}
+	s.state.Problems[1] = rules.Problem{Text: "the ledger is full"}
+	check := func(path string, status int) {
+		t.Helper()
+		page := s.get(path, status)
+		for _, want := range []string{warning + " 2024-05-06 08:08:09 UTC; the rules of 2024-05-06 07:08:09 UTC", s.rules.Hash()[:12], "rules.yaml:1:3", "<li><bdi>the ledger is full", "rules.yaml:20:3", "and 5 more"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s lacks %q", path, want)
+			}
+		}
+		if strings.Contains(page, "rules.yaml:21:3") || strings.Contains(page, nasty) || len(page) > 60_000 {
+			t.Errorf("%s shows too much, %d bytes", path, len(page))
+		}
+	}
+	check("/", 200)
+	check("/deliveries/"+id, 200)
+	check("/deliveries/d_nothing", 404)
+	s.ledger.Close()
+	check("/", 503)
 }
