@@ -38,6 +38,7 @@ e2e: build ## the program itself, once from the outside
 bench: ## benchmarks; ratios within one run
 	go test -run '^$$' -bench . -benchtime 6x ./gateway
 	go test -run '^$$' -bench . -benchmem ./gateway/ledger
+	go test -run '^$$' -bench . -benchtime 100x ./rules/pattern
 
 ROUNDS ?= 200
 soak: ## kill the program ROUNDS times under load

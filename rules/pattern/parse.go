@@ -45,6 +45,8 @@ type parser struct {
 	src   string
 	pos   int
 	depth int
+	// classRunes are all in classes so far
+	classRunes int
 }
 
 func parse(src string) (tokens, error) {
@@ -103,6 +105,9 @@ func (p *parser) sequence() (tokens, error) {
 			t, n, err := parseClass(rest)
 			if err != nil {
 				return nil, err
+			}
+			if p.classRunes += len(t.class); p.classRunes > maxClassRunesAll {
+				return nil, bad(fmt.Sprintf("has classes of more than %d characters together", maxClassRunesAll), "use ? or negated classes")
 			}
 			seq = append(seq, t)
 			size = n

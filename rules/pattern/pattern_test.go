@@ -89,29 +89,3 @@ func TestPatternErrors(t *testing.T) {
 		}
 	}
 }
-
-// TestHostilePatterns has the patterns that explode when compiled whole; here
-// they only have to end, and be right.
-func TestHostilePatterns(t *testing.T) {
-	long := strings.Repeat("a", 4000) + "b"
-	for src, want := range map[string]bool{
-		strings.Repeat("*a", 7) + "*b":            true,
-		strings.Repeat("*a", 6) + "c*b":           false,
-		strings.Repeat("*a*/", 4) + "*z*y":        false,
-		strings.Repeat("**/", 30) + "x":           false,
-		"**/" + strings.Repeat("*a", 7) + "*c/**": false,
-		strings.Repeat("?", 200) + "**":           true,
-		strings.Repeat("[!x]", 100) + "**" + "b":  true,
-		"{a,aa}{a,aa}{a,aa}{a,aa}{a,aa}**/x":      false,
-	} {
-		p, err := Compile(src, false)
-		if err != nil {
-			t.Errorf("%q: %v", src, err)
-			continue
-		}
-		if got := p.Match(NewValue(long)); got != want {
-			t.Errorf("%.40q on aaa…b: %v", src, got)
-		}
-		p.Match(NewValue(strings.Repeat("a/", 127) + "a"))
-	}
-}
