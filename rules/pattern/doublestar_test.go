@@ -101,7 +101,7 @@ func TestAgainstDoublestar(t *testing.T) {
 			continue
 		}
 		ref := read(src)
-		for range 24 {
+		for range 40 {
 			v := r.value(ref.forms)
 			ours := p.Match(NewValue(v))
 			theirs, err := doublestar.Match(src, v)
@@ -147,7 +147,7 @@ func TestAgainstReference(t *testing.T) {
 			continue
 		}
 		ref := read(src)
-		for range 24 {
+		for range 40 {
 			v := r.value(ref.forms)
 			got := p.Match(NewValue(v))
 			if want := ref.match(dialect{}, v); got != want {

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,10 @@ func TestPattern(t *testing.T) {
 		{"{a,{b,c}d}", []string{"a", "bd", "cd"}, []string{"b", "ad"}},
 		{`\*\{x\}`, []string{"*{x}"}, []string{"a{x}"}},
 		{"**/*.{md,txt}", []string{"a.md", "x/y/b.txt"}, []string{"a.mdx"}},
+		{"*ab*b*", []string{"abb", "xab.b"}, []string{"ab", "bab"}},
+		{"*a?*?c*", []string{"axyc", "aa.xc."}, []string{"axc", "ac"}},
+		{"*[é-ü]*x", []string{"éx", "aüax"}, []string{"x", "é", "\xc3x"}},
+		{"a?**?c/d", []string{"axyc/d", "ax/yc/d", "ax//yc/d"}, []string{"axc/d", "ax/c/d"}},
 		{"*/b/**/d/*", []string{"a/b/d/e", "a/b/x/d/e"}, []string{"b/d/e", "a/b/d"}},
 	} {
 		p, err := Compile(c.pattern, false)
@@ -86,6 +91,25 @@ func TestPatternErrors(t *testing.T) {
 		_, err := Compile(src, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: error %v, want %q in it", src, err, want)
+		}
+	}
+}
+
+// TestPosixClasses: a POSIX class is Go's of that name, and never holds a "/".
+func TestPosixClasses(t *testing.T) {
+	for _, name := range []string{"alpha", "digit", "alnum", "upper", "lower", "space", "blank", "punct", "print", "graph", "cntrl", "xdigit"} {
+		re := regexp.MustCompile("[[:" + name + ":]]")
+		for _, negate := range []string{"", "!", "^"} {
+			p, err := Compile("["+negate+"[:"+name+":]]", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for c := range rune(300) {
+				want := re.MatchString(string(c)) == (negate == "") && c != '/'
+				if got := p.Match(NewValue(string(c))); got != want {
+					t.Errorf("[%s[:%s:]] on %q: %v", negate, name, c, got)
+				}
+			}
 		}
 	}
 }

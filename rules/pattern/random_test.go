@@ -152,7 +152,7 @@ func (r random) value(fs []form) string {
 }
 
 func (r random) some() string {
-	return r.of("a", "b", "c", "a", "b", "c", ".", "-", "é", "1", "A", ",", "*", "{", "ø", "\n", "!", "]", `\`, "\xff")
+	return r.of("a", "b", "c", "a", "b", "c", ".", "-", "é", "1", "A", ",", "*", "{", "ø", "\n", "!", "]", `\`, "\xff", "\xc3", "\xa9")
 }
 
 // member guesses what a class matches: often something it names.

@@ -48,7 +48,6 @@ func (t *Text) Match(s string) bool {
 	return matchPieces(t.pieces, s)
 }
 
-// Covers says that t matches whatever other matches. It may miss that it does.
-func (t *Text) Covers(other *Text) bool {
-	return t.source == "*" || t.source == other.source || other.pieces == nil && t.Match(other.source)
-}
+// Covers says that t matches whatever other matches: only a star of t can take
+// a star of other's source, and then it takes whatever that stands for.
+func (t *Text) Covers(other *Text) bool { return t.Match(other.source) }
