@@ -3,10 +3,10 @@
 # make help  the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test vet lint unit race e2e bench soak fuzz clean
+.PHONY: help run build test vet lint unit race e2e bench soak fuzz fuzz-pairs clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: build ## build and run the demo
 	@./pushgate demo
@@ -40,6 +40,7 @@ bench: ## benchmarks; ratios within one run
 	go test -run '^$$' -bench . -benchtime 6x ./gateway
 	go test -run '^$$' -bench . -benchmem ./gateway/ledger
 	go test -run '^$$' -bench . -timeout 20m ./rules
+	go test -run '^$$' -bench . -benchtime 100x ./rules/pattern
 
 ROUNDS ?= 200
 soak: ## kill the program ROUNDS times under load
@@ -50,6 +51,10 @@ fuzz: ## each fuzz target for FUZZTIME
 	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./gateway/host
 	go test -run '^$$' -fuzz FuzzJobPath -fuzztime $(FUZZTIME) ./triggers/jenkins
 	go test -run '^$$' -fuzz FuzzPattern -fuzztime $(FUZZTIME) ./rules/pattern
+
+PAIRS ?= 10000000
+fuzz-pairs: ## compare PAIRS random patterns and values with doublestar and the reference
+	PUSHGATE_PAIRS=$(PAIRS) go test -count=1 -timeout 2h -run TestAgainst -v ./rules/pattern
 
 clean: ## remove what was built
 	rm -f pushgate

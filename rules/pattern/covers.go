@@ -43,12 +43,10 @@ func (s segment) covers(o segment) bool {
 	switch {
 	case o.globstar || s.globstar:
 		return false
-	case o.glob == nil:
+	case o.pieces == nil:
 		return s.match(o.literal)
-	case s.glob == nil:
-		return false
 	}
-	return s.glob.String() == "*" || s.glob.String() == o.glob.String()
+	return s.any() || s.text == o.text
 }
 
 // Literal gives the one value that the pattern matches, where it is but one.

@@ -34,7 +34,7 @@ type Key struct {
 // them only. None means that nothing is known of the values.
 func (a Alternative) Keys() []Key {
 	n := 0
-	for n < len(a) && !a[n].globstar && a[n].glob == nil {
+	for n < len(a) && !a[n].globstar && a[n].pieces == nil {
 		n++
 	}
 	prefix := a[:n].join()
@@ -55,20 +55,18 @@ func (a Alternative) Keys() []Key {
 		keys = append(keys, Key{Prefix, head})
 	}
 	last := a[len(a)-1]
-	if !last.globstar && last.glob == nil {
+	if !last.globstar && last.pieces == nil {
 		keys = append(keys, Key{Base, last.literal})
 	} else if dot := strings.LastIndexByte(last.tail, '.'); dot >= 0 {
 		keys = append(keys, Key{Ext, last.tail[dot:]})
 	}
 	for i := n; i < len(a)-1; i++ {
-		if !a[i].globstar && a[i].glob == nil {
+		if !a[i].globstar && a[i].pieces == nil {
 			keys = append(keys, Key{Name, a[i].literal})
 		}
 	}
 	return keys
 }
-
-func (s segment) any() bool { return s.glob != nil && s.glob.String() == "*" }
 
 // join gives literal segments as the path they are.
 func (a Alternative) join() string {
@@ -81,21 +79,9 @@ func (a Alternative) join() string {
 
 // String identifies the alternative: two of the same text match the same.
 func (a Alternative) String() string {
-	var b strings.Builder
+	texts := make([]string, len(a))
 	for i, s := range a {
-		if i > 0 {
-			b.WriteByte('/')
-		}
-		switch {
-		case s.globstar:
-			b.WriteString("**")
-		case s.glob != nil:
-			b.WriteString(s.glob.String())
-		default:
-			for _, r := range s.literal {
-				writeEscaped(&b, r)
-			}
-		}
+		texts[i] = s.text
 	}
-	return b.String()
+	return strings.Join(texts, "/")
 }

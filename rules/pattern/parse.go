@@ -45,6 +45,8 @@ type parser struct {
 	src   string
 	pos   int
 	depth int
+	// classRunes are all in classes so far
+	classRunes int
 }
 
 func parse(src string) (tokens, error) {
@@ -62,7 +64,7 @@ func parse(src string) (tokens, error) {
 		return nil, err
 	}
 	if p.pos < len(p.src) {
-		return nil, bad(fmt.Sprintf("has a stray } at character %d", p.pos+1), `write \} for a literal brace`)
+		return nil, bad(fmt.Sprintf("has a stray } at character %d", 1+utf8.RuneCountInString(p.src[:p.pos])), `write \} for a literal brace`)
 	}
 	return seq, nil
 }
@@ -103,6 +105,9 @@ func (p *parser) sequence() (tokens, error) {
 			t, n, err := parseClass(rest)
 			if err != nil {
 				return nil, err
+			}
+			if p.classRunes += len(t.class); p.classRunes > maxClassRunesAll {
+				return nil, bad(fmt.Sprintf("has classes of more than %d characters together", maxClassRunesAll), "use ? or negated classes")
 			}
 			seq = append(seq, t)
 			size = n
@@ -160,16 +165,19 @@ func expand(seq tokens) ([]tokens, error) {
 	}
 	forms := []tokens{{}}
 	for _, t := range seq {
-		ways := []tokens{{t}}
-		if t.kind == tokBrace {
-			ways = nil
-			for _, alt := range t.alts {
-				sub, err := expand(alt)
-				if err != nil {
-					return nil, err
-				}
-				ways = append(ways, sub...)
+		if t.kind != tokBrace {
+			for i := range forms {
+				forms[i] = append(forms[i], t)
 			}
+			continue
+		}
+		var ways []tokens
+		for _, alt := range t.alts {
+			sub, err := expand(alt)
+			if err != nil {
+				return nil, err
+			}
+			ways = append(ways, sub...)
 		}
 		if len(forms)*len(ways) > maxAlternatives {
 			return nil, tooMany()

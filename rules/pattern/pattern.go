@@ -3,8 +3,6 @@ package pattern
 import (
 	"fmt"
 	"strings"
-
-	"github.com/gobwas/glob"
 )
 
 // The limits that keep every match cheap, and the message readable.
@@ -19,6 +17,7 @@ const (
 	maxAlternatives   = 64
 	maxStarsInSegment = 8
 	maxClassRunes     = 1024
+	maxClassRunesAll  = 4096 // of all classes of a pattern
 	maxBraceDepth     = 4
 )
 
@@ -29,23 +28,6 @@ type Pattern struct {
 
 // An Alternative is one brace-free form of a pattern, segment by segment.
 type Alternative []segment
-
-// A segment matches one segment of a value, or, as globstar, any number of
-// them.
-type segment struct {
-	globstar bool
-	literal  string
-	glob     *glob.Pattern // nil: literal is compared
-	// of glob: what every match begins and ends with
-	head, tail string
-}
-
-func (s segment) match(v string) bool {
-	if s.glob == nil {
-		return s.literal == v
-	}
-	return s.glob.Match(v)
-}
 
 // A Value is a string to match, split once for all patterns.
 type Value struct {
@@ -72,20 +54,32 @@ func (p *Pattern) Match(v Value) bool {
 // matches.
 func (p *Pattern) Alternatives() []Alternative { return p.alternatives }
 
-// Match says whether the whole value matches. It walks both lists with one way
-// back, to the last globstar: every other segment consumes exactly one of the
-// value's, so an earlier globstar never needs another try. Cost is at most
-// len(a)·len(v.Segments) matches of a segment.
+// Match says whether the whole value matches. Segments behind the last globstar
+// have one place, the end. The others are walked with one way back, to the last
+// globstar passed: every segment consumes exactly one of the value's, so an
+// earlier globstar never needs another try, and no segment is asked twice of
+// the same one of the value's.
 func (a Alternative) Match(value Value) bool {
 	v := value.Segments
+	for len(a) > 0 && !a[len(a)-1].globstar {
+		if len(v) == 0 || !a[len(a)-1].match(v[len(v)-1]) {
+			return false
+		}
+		a, v = a[:len(a)-1], v[:len(v)-1]
+	}
+	if len(a) == 0 {
+		return len(v) == 0
+	}
 	i, j := 0, 0
 	star, mark := -1, 0
-	for j < len(v) {
+	for i < len(a)-1 {
 		switch {
-		case i < len(a) && a[i].globstar:
+		case a[i].globstar:
 			star, mark = i, j
 			i++
-		case i < len(a) && a[i].match(v[j]):
+		case j == len(v):
+			return false
+		case a[i].match(v[j]):
 			i, j = i+1, j+1
 		case star >= 0:
 			mark++
@@ -94,10 +88,7 @@ func (a Alternative) Match(value Value) bool {
 			return false
 		}
 	}
-	for i < len(a) && a[i].globstar {
-		i++
-	}
-	return i == len(a)
+	return true
 }
 
 // Compile compiles one pattern without its leading "!". With rooted set
@@ -124,6 +115,9 @@ func Compile(src string, rooted bool) (*Pattern, error) {
 		if p.alternatives = append(p.alternatives, alts...); len(p.alternatives) > maxAlternatives {
 			return nil, tooMany()
 		}
+	}
+	if err := affordable(p.alternatives); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -189,7 +183,7 @@ func checkSegment(seg tokens, i, n int, form tokens) *Error {
 // segments: one way, unless a "**" stands beside something else.
 func compileSegment(seg tokens) ([]Alternative, *Error) {
 	if len(seg) == 1 && seg[0].kind == tokGlobstar {
-		return []Alternative{{{globstar: true}}}, nil
+		return []Alternative{{{globstar: true, text: "**"}}}, nil
 	}
 	for i, t := range seg {
 		if t.kind != tokGlobstar {
@@ -211,7 +205,7 @@ func compileSegment(seg tokens) ([]Alternative, *Error) {
 		}
 		ways := same
 		for _, tail := range tails {
-			ways = append(ways, append(Alternative{head, {globstar: true}}, tail...))
+			ways = append(ways, append(Alternative{head, {globstar: true, text: "**"}}, tail...))
 		}
 		if len(ways) > maxAlternatives {
 			return nil, tooMany()
@@ -225,28 +219,6 @@ func compileSegment(seg tokens) ([]Alternative, *Error) {
 	return []Alternative{{one}}, nil
 }
 
-// compileOne compiles a segment without "**".
-func compileOne(seg tokens) (segment, *Error) {
-	seg = seg.collapseStars()
-	if seg.literal() {
-		return segment{literal: seg.String()}, nil
-	}
-	stars := 0
-	for _, t := range seg {
-		if t.kind == tokStar {
-			stars++
-		}
-	}
-	if stars > maxStarsInSegment {
-		return segment{}, bad(fmt.Sprintf("has more than %d * in one segment", maxStarsInSegment), "write a simpler pattern")
-	}
-	g, err := glob.Compile(seg.gobwas())
-	if err != nil {
-		return segment{}, bad("cannot be compiled: "+err.Error(), "")
-	}
-	return segment{glob: g, head: seg.head(), tail: seg.tail()}, nil
-}
-
 // normalise merges neighbouring globstars and makes a trailing one, unless it
 // stands alone, ask for at least one segment: a/** is below a, not a.
 func normalise(a Alternative) Alternative {
@@ -258,7 +230,7 @@ func normalise(a Alternative) Alternative {
 		out = append(out, s)
 	}
 	if n := len(out); n > 1 && out[n-1].globstar {
-		out = append(out, segment{glob: glob.MustCompile("*")})
+		out = append(out, anySegment())
 	}
 	return out
 }

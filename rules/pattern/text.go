@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/gobwas/glob"
 )
 
 // A Text is a compiled text pattern: only "*" is special and stands for any
-// run of characters, slashes and newlines too.
+// run of characters, slashes and newlines too. A match costs one pass over the
+// text, however long that is.
 type Text struct {
 	source string
-	glob   *glob.Pattern // nil: source is compared
+	pieces []piece // what stands between the stars; nil: source is compared
 }
 
 // CompileText compiles a text pattern. An error is an [*Error].
@@ -34,30 +33,21 @@ func CompileText(src string) (*Text, error) {
 	case n == 0:
 		return &Text{source: src}, nil
 	}
-	var b strings.Builder
-	for _, r := range src {
-		if r == '*' {
-			b.WriteByte('*')
-		} else {
-			writeEscaped(&b, r)
-		}
+	t := &Text{source: src}
+	for _, literal := range strings.Split(src, "*") {
+		t.pieces = append(t.pieces, piece{literal: literal})
 	}
-	g, err := glob.Compile(b.String())
-	if err != nil {
-		return nil, bad("cannot be compiled: "+err.Error(), "")
-	}
-	return &Text{src, g}, nil
+	return t, nil
 }
 
 // Match says whether the whole text matches.
 func (t *Text) Match(s string) bool {
-	if t.glob == nil {
+	if t.pieces == nil {
 		return t.source == s
 	}
-	return t.glob.Match(s)
+	return matchPieces(t.pieces, s)
 }
 
-// Covers says that t matches whatever other matches. It may miss that it does.
-func (t *Text) Covers(other *Text) bool {
-	return t.source == "*" || t.source == other.source || other.glob == nil && t.Match(other.source)
-}
+// Covers says that t matches whatever other matches: only a star of t can take
+// a star of other's source, and then it takes whatever that stands for.
+func (t *Text) Covers(other *Text) bool { return t.Match(other.source) }
