@@ -1,7 +1,5 @@
 package pattern
 
-import "slices"
-
 // The other limits bound what a match costs where everything in the pattern has
 // one place in the value. What has none is tried at many: a piece between two
 // stars at every character, a segment between two globstars at every segment.
@@ -40,7 +38,7 @@ func (a Alternative) cost() int {
 			between = 0
 			globstars++
 		case globstars == 0:
-		case slices.ContainsFunc(s.pieces, piece.slow):
+		case s.slow:
 			between += costSlowBetweenGlobstars
 		default:
 			between += costBetweenGlobstars
@@ -58,6 +56,3 @@ func (s segment) stepsBetweenStars() int {
 	}
 	return n
 }
-
-// slow says that the piece is no literal.
-func (p piece) slow() bool { return p.glob != nil }

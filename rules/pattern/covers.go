@@ -43,7 +43,7 @@ func (s segment) covers(o segment) bool {
 	switch {
 	case o.globstar || s.globstar:
 		return false
-	case o.pieces == nil:
+	case o.fixed():
 		return s.match(o.literal)
 	}
 	return s.any() || s.text == o.text

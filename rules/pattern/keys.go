@@ -34,7 +34,7 @@ type Key struct {
 // them only. None means that nothing is known of the values.
 func (a Alternative) Keys() []Key {
 	n := 0
-	for n < len(a) && !a[n].globstar && a[n].pieces == nil {
+	for n < len(a) && a[n].fixed() {
 		n++
 	}
 	prefix := a[:n].join()
@@ -55,13 +55,13 @@ func (a Alternative) Keys() []Key {
 		keys = append(keys, Key{Prefix, head})
 	}
 	last := a[len(a)-1]
-	if !last.globstar && last.pieces == nil {
+	if last.fixed() {
 		keys = append(keys, Key{Base, last.literal})
 	} else if dot := strings.LastIndexByte(last.tail, '.'); dot >= 0 {
 		keys = append(keys, Key{Ext, last.tail[dot:]})
 	}
 	for i := n; i < len(a)-1; i++ {
-		if !a[i].globstar && a[i].pieces == nil {
+		if a[i].fixed() {
 			keys = append(keys, Key{Name, a[i].literal})
 		}
 	}

@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,12 +13,19 @@ import (
 // them.
 type segment struct {
 	globstar bool
-	text     string  // identifies it: two of the same text match the same
-	literal  string  // compared, where there are no pieces
+	text     string // identifies it: two of the same text match the same
+	literal  string // compared, where there are neither glob nor pieces
+	glob     *glob.Pattern
 	pieces   []piece // what stands between its stars, one more than there are
-	// of pieces: what every match begins and ends with
+	slow     bool    // more than literals and stars
+	// of glob and pieces: what every match begins and ends with
 	head, tail string
 }
+
+// A segment whose only star has nothing but plain characters behind it is
+// gobwas/glob's whole: one pass, no state. With more it would keep a state for
+// every step and take the square of the value's length, so such a segment is cut
+// at its stars.
 
 // A piece is a part of a segment without stars: it takes as many characters as
 // it has, so the leftmost place where it fits is as good as any later one, and
@@ -32,15 +40,21 @@ type piece struct {
 	runes, steps int
 }
 
-func anySegment() segment { return segment{text: "*", pieces: make([]piece, 2)} }
+func anySegment() segment { return segment{text: "*", glob: glob.MustCompile("*")} }
+
+// fixed says that the segment matches one name only.
+func (s segment) fixed() bool { return !s.globstar && s.glob == nil && s.pieces == nil }
 
 func (s segment) any() bool { return s.text == "*" }
 
 func (s segment) match(v string) bool {
-	if s.pieces == nil {
-		return s.literal == v
+	switch {
+	case s.glob != nil:
+		return s.glob.Match(v)
+	case s.pieces != nil:
+		return matchPieces(s.pieces, v)
 	}
-	return matchPieces(s.pieces, v)
+	return s.literal == v
 }
 
 // matchPieces matches the first piece at the start, the last at the end, and
@@ -156,6 +170,15 @@ func compileOne(seg tokens) (segment, *Error) {
 		return s, nil
 	}
 	s.head, s.tail = seg.head(), seg.tail()
+	s.slow = slices.ContainsFunc(seg, func(t token) bool { return t.kind != tokRune && t.kind != tokStar })
+	if seg.simple() {
+		g, err := glob.Compile(s.text)
+		if err != nil {
+			return s, bad("cannot be compiled: "+err.Error(), "")
+		}
+		s.glob = g
+		return s, nil
+	}
 	from := 0
 	for i := 0; i <= len(seg); i++ {
 		if i < len(seg) && seg[i].kind != tokStar {
@@ -172,6 +195,12 @@ func compileOne(seg tokens) (segment, *Error) {
 		return s, bad(fmt.Sprintf("has more than %d * in one segment", maxStarsInSegment), "write a simpler pattern")
 	}
 	return s, nil
+}
+
+// simple says that there is at most one star, and only literals behind it.
+func (ts tokens) simple() bool {
+	star := slices.IndexFunc(ts, token.star)
+	return star < 0 || ts[star+1:].literal()
 }
 
 func compilePiece(ts tokens) (piece, *Error) {

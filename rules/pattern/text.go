@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gobwas/glob"
 )
 
 // A Text is a compiled text pattern: only "*" is special and stands for any
@@ -11,7 +13,8 @@ import (
 // text, however long that is.
 type Text struct {
 	source string
-	pieces []piece // what stands between the stars; nil: source is compared
+	glob   *glob.Pattern // with one star
+	pieces []piece       // with more: what stands between them; neither: source is compared
 }
 
 // CompileText compiles a text pattern. An error is an [*Error].
@@ -34,6 +37,22 @@ func CompileText(src string) (*Text, error) {
 		return &Text{source: src}, nil
 	}
 	t := &Text{source: src}
+	if strings.Count(src, "*") == 1 {
+		var b strings.Builder
+		for _, r := range src {
+			if r == '*' {
+				b.WriteByte('*')
+			} else {
+				writeEscaped(&b, r)
+			}
+		}
+		g, err := glob.Compile(b.String())
+		if err != nil {
+			return nil, bad("cannot be compiled: "+err.Error(), "")
+		}
+		t.glob = g
+		return t, nil
+	}
 	for _, literal := range strings.Split(src, "*") {
 		t.pieces = append(t.pieces, piece{literal: literal})
 	}
@@ -42,10 +61,13 @@ func CompileText(src string) (*Text, error) {
 
 // Match says whether the whole text matches.
 func (t *Text) Match(s string) bool {
-	if t.pieces == nil {
-		return t.source == s
+	switch {
+	case t.glob != nil:
+		return t.glob.Match(s)
+	case t.pieces != nil:
+		return matchPieces(t.pieces, s)
 	}
-	return matchPieces(t.pieces, s)
+	return t.source == s
 }
 
 // Covers says that t matches whatever other matches: only a star of t can take
