@@ -127,7 +127,9 @@ func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
 	what := field + " of " + of
 	var written []item
 	for _, n := range l.items(n, what) {
-		if text, ok := l.text(n, "a pattern in "+what); ok {
+		if isText(n) {
+			written = append(written, item{text: n.Value, at: l.pos(n)})
+		} else if text, ok := l.text(n, "a pattern in "+what); ok {
 			written = append(written, item{text: text, at: l.pos(n)})
 		}
 	}
@@ -136,19 +138,21 @@ func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
 		l.fail(n, "split the rule, or write broader patterns", "%s has more than %d patterns", what, maxListEntries)
 		return nil
 	}
-	out := &list{}
-	for _, it := range items {
-		where := "in " + what
+	where := func(it item) string {
 		if it.set != "" {
-			where = "in set " + it.set
+			return "in set " + it.set
 		}
+		return "in " + what
+	}
+	out := &list{entries: make([]entry, 0, len(items))}
+	for _, it := range items {
 		e, err := l.compile(d, it.text)
 		if err != nil {
-			l.patternProblem(it.at, where, it.text, err, "")
+			l.patternProblem(it.at, where(it), it.text, err, "")
 			continue
 		}
 		if remark := remark(d, it.text); remark != nil {
-			l.warn(it.at, remark.Hint, "%s: the pattern %q %s", where, it.text, remark.Text)
+			l.warn(it.at, remark.Hint, "%s: the pattern %q %s", where(it), it.text, remark.Text)
 		}
 		e.at, e.set = it.at, it.set
 		out.entries = append(out.entries, e)

@@ -90,6 +90,12 @@ func kindName(n *yaml.Node) string {
 	return fmt.Sprintf("%q", n.Value)
 }
 
+// isText says that text would take the node; those who read many ask it before
+// they put together what text would say.
+func isText(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value != ""
+}
+
 // text reads a non-empty scalar as it is written; numbers and yes are text too.
 func (l *loader) text(n *yaml.Node, what string) (string, bool) {
 	if n == nil {

@@ -30,7 +30,7 @@ func posixClass(name string) (func(byte) bool, bool) {
 // parseClass reads the class at the start of src and says how many bytes it
 // took.
 func parseClass(src string) (token, int, error) {
-	t := token{kind: tokClass}
+	t := token{kind: tokClass, group: &group{}}
 	pos := 1
 	if pos < len(src) && (src[pos] == '!' || src[pos] == '^') {
 		t.negate = true

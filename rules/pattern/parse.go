@@ -32,8 +32,13 @@ type token struct {
 	kind   tokenKind
 	negate bool
 	r      rune
-	class  []rune // sorted, without "/"
-	alts   []tokens
+	*group
+}
+
+// A group is what only classes and braces hold: most tokens are characters.
+type group struct {
+	class []rune // sorted, without "/"
+	alts  []tokens
 }
 
 // tokens are a parsed pattern or a part of one.
@@ -140,7 +145,7 @@ func (p *parser) brace() (token, error) {
 	}
 	p.depth++
 	defer func() { p.depth-- }()
-	t := token{kind: tokBrace}
+	t := token{kind: tokBrace, group: &group{}}
 	for {
 		p.pos++ // the "{" or ","
 		seq, err := p.sequence()
@@ -196,29 +201,48 @@ func expand(seq tokens) ([]tokens, error) {
 // split cuts at slashes, after runs of stars that expansion brought together
 // became "**".
 func (ts tokens) split() []tokens {
-	segs := []tokens{{}}
-	for _, t := range ts {
-		last := len(segs) - 1
+	ts = ts.joinStars()
+	segs := make([]tokens, 0, 8)
+	from := 0
+	for i, t := range ts {
 		if t.kind == tokSlash {
-			segs = append(segs, tokens{})
-			continue
+			segs = append(segs, ts[from:i:i])
+			from = i + 1
 		}
-		if n := len(segs[last]); n > 0 && t.star() && segs[last][n-1].star() {
-			segs[last][n-1].kind = tokGlobstar
-			continue
-		}
-		segs[last] = append(segs[last], t)
 	}
-	return segs
+	return append(segs, ts[from:])
+}
+
+// joinStars makes neighbouring stars one "**".
+func (ts tokens) joinStars() tokens {
+	for i := 1; i < len(ts); i++ {
+		if !ts[i].star() || !ts[i-1].star() {
+			continue
+		}
+		out := slices.Clone(ts[:i])
+		for _, t := range ts[i:] {
+			if last := len(out) - 1; t.star() && out[last].star() {
+				out[last].kind = tokGlobstar
+			} else {
+				out = append(out, t)
+			}
+		}
+		return out
+	}
+	return ts
 }
 
 func (t token) star() bool { return t.kind == tokStar || t.kind == tokGlobstar }
 
 // collapseStars makes neighbouring "*" one, as they match the same.
 func (ts tokens) collapseStars() tokens {
-	return slices.CompactFunc(slices.Clone(ts), func(a, b token) bool {
-		return a.kind == tokStar && b.kind == tokStar
-	})
+	twice := func(a, b token) bool { return a.kind == tokStar && b.kind == tokStar }
+	for i := 1; i < len(ts); i++ {
+		if twice(ts[i-1], ts[i]) {
+			return slices.CompactFunc(slices.Clone(ts), twice)
+		}
+	}
+	return ts
 }
 
 func (ts tokens) literal() bool {

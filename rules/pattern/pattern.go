@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -139,7 +140,7 @@ func compileForm(form tokens, rooted bool) ([]Alternative, *Error) {
 	if len(segs) > maxSegments {
 		return nil, bad(fmt.Sprintf("has more than %d segments", maxSegments), "use ** for the middle part")
 	}
-	alts := []Alternative{{}}
+	alts := []Alternative{make(Alternative, 0, len(segs)+1)}
 	for i, seg := range segs {
 		if err := checkSegment(seg, i, len(segs), form); err != nil {
 			return nil, err
@@ -147,6 +148,12 @@ func compileForm(form tokens, rooted bool) ([]Alternative, *Error) {
 		ways, err := compileSegment(seg)
 		if err != nil {
 			return nil, err
+		}
+		if len(ways) == 1 {
+			for i := range alts {
+				alts[i] = append(alts[i], ways[0]...)
+			}
+			continue
 		}
 		var next []Alternative
 		for _, a := range alts {
@@ -222,15 +229,9 @@ func compileSegment(seg tokens) ([]Alternative, *Error) {
 // normalise merges neighbouring globstars and makes a trailing one, unless it
 // stands alone, ask for at least one segment: a/** is below a, not a.
 func normalise(a Alternative) Alternative {
-	var out Alternative
-	for _, s := range a {
-		if s.globstar && len(out) > 0 && out[len(out)-1].globstar {
-			continue
-		}
-		out = append(out, s)
+	a = slices.CompactFunc(a, func(x, y segment) bool { return x.globstar && y.globstar })
+	if n := len(a); n > 1 && a[n-1].globstar {
+		a = append(a, anySegment())
 	}
-	if n := len(out); n > 1 && out[n-1].globstar {
-		out = append(out, anySegment())
-	}
-	return out
+	return a
 }

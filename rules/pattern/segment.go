@@ -166,7 +166,10 @@ func compileOne(seg tokens) (segment, *Error) {
 	seg = seg.collapseStars()
 	s := segment{text: seg.gobwas()}
 	if seg.literal() {
-		s.literal = seg.String()
+		s.literal = s.text
+		if strings.Contains(s.text, `\`) {
+			s.literal = seg.String()
+		}
 		return s, nil
 	}
 	s.head, s.tail = seg.head(), seg.tail()
