@@ -2,17 +2,15 @@ package pattern
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/gobwas/glob"
 )
 
 // A Text is a compiled text pattern: only "*" is special and stands for any
 // run of characters, slashes and newlines too.
 type Text struct {
-	source string
-	glob   *glob.Pattern // nil: source is compared
+	parts []string // what stands between the stars; one: the text itself
 }
 
 // CompileText compiles a text pattern. An error is an [*Error].
@@ -28,36 +26,35 @@ func CompileText(src string) (*Text, error) {
 	for strings.Contains(src, "**") {
 		src = strings.ReplaceAll(src, "**", "*")
 	}
-	switch n := strings.Count(src, "*"); {
-	case n > maxStarsInSegment:
+	if n := strings.Count(src, "*"); n > maxStarsInSegment {
 		return nil, bad(fmt.Sprintf("has more than %d *", maxStarsInSegment), "write a simpler pattern")
-	case n == 0:
-		return &Text{source: src}, nil
 	}
-	var b strings.Builder
-	for _, r := range src {
-		if r == '*' {
-			b.WriteByte('*')
-		} else {
-			writeEscaped(&b, r)
-		}
-	}
-	g, err := glob.Compile(b.String())
-	if err != nil {
-		return nil, bad("cannot be compiled: "+err.Error(), "")
-	}
-	return &Text{src, g}, nil
+	return &Text{strings.Split(src, "*")}, nil
 }
 
-// Match says whether the whole text matches.
+// Match says whether the whole text matches. A part is taken where it is first
+// found: a later place could only leave less for those behind it. So the cost
+// is that of reading s once, however long it is.
 func (t *Text) Match(s string) bool {
-	if t.glob == nil {
-		return t.source == s
+	last := len(t.parts) - 1
+	if last == 0 {
+		return s == t.parts[0]
 	}
-	return t.glob.Match(s)
+	s, ok := strings.CutPrefix(s, t.parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range t.parts[1:last] {
+		at := strings.Index(s, part)
+		if at < 0 {
+			return false
+		}
+		s = s[at+len(part):]
+	}
+	return strings.HasSuffix(s, t.parts[last])
 }
 
 // Covers says that t matches whatever other matches. It may miss that it does.
 func (t *Text) Covers(other *Text) bool {
-	return t.source == "*" || t.source == other.source || other.glob == nil && t.Match(other.source)
+	return strings.Join(t.parts, "*") == "*" || slices.Equal(t.parts, other.parts) || len(other.parts) == 1 && t.Match(other.parts[0])
 }
