@@ -56,7 +56,14 @@ func (r *rule) matches(q *question) bool { return q.passes(r) && r.askPaths(q).o
 
 var passed = answer{ok: true}
 
+// endless is said of a push whose repository or ref has a name that no pattern
+// may be asked about; no rule is for it.
+const endless = "the name of the repository or the ref is beyond 4096 bytes or 128 levels"
+
 func (r *rule) askRepo(q *question) answer {
+	if q.endless {
+		return answer{asked: true, note: endless}
+	}
 	return q.answer(r.repos, q.push.Repo, q.repo)
 }
 

@@ -153,7 +153,10 @@ func (d *Decision) Explain() Explanation {
 		Builds: d.Builds(), Rules: d.Verdicts(),
 	}
 	e.Skipped = skipped(e.Rules)
-	if len(e.Rules) == 0 {
+	switch {
+	case !fits(p.Repo) || !fits(p.Ref):
+		e.Skipped = endless
+	case len(e.Rules) == 0:
 		e.Skipped = strings.TrimSuffix("no rule is for this repository; "+d.set.index.nearest(p.Repo), "; ")
 	}
 	return e

@@ -76,6 +76,9 @@ func (ps Problems) sort(files []File) {
 func suggest(word string, known []string) string {
 	best, dist := "", 3
 	for _, k := range known {
+		if n := len(word) - len(k); n > dist || n < -dist {
+			continue // as far apart, at least
+		}
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist || (d == dist && best == "") {
 			best, dist = k, d
 		}
