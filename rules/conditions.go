@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pushgate/pushgate/rules/pattern"
@@ -170,6 +171,11 @@ func (q *question) answer(l *list, shown string, vs ...pattern.Value) answer {
 	return answer{asked: true, ok: ok, list: l, entry: e, value: shown}
 }
 
+// maxEvidence bounds the work that evidence takes, in segments of files asked
+// about: what matched is known by then, and a page about it must not keep a
+// machine busy.
+const maxEvidence = 1 << 25
+
 // askPaths looks for a changed or owed file. Without one, only a complete list
 // proves that nothing relevant changed; otherwise unknown_files decides.
 func (r *rule) askPaths(q *question) answer {
@@ -181,9 +187,16 @@ func (r *rule) askPaths(q *question) answer {
 	case q.push.Event == Deleted:
 		return answer{asked: true, ok: true, note: "not asked of deletions"}
 	}
+	if q.left < 0 {
+		_, ok := slices.BinarySearchFunc(q.matched, r.n, func(m *rule, n int32) int { return int(m.n - n) })
+		return answer{asked: true, ok: ok, list: r.paths, note: "there are too many files and rules to tell which file decided"}
+	}
 	var taken answer // by a "!"
 	for i := range q.files.Paths {
 		v := q.path(i)
+		if q.bounded {
+			q.left -= len(r.paths.entries) + len(v.Segments)
+		}
 		ok, e := r.paths.ask(v)
 		if ok {
 			return answer{asked: true, ok: true, list: r.paths, entry: e, value: v.Text}

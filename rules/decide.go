@@ -61,6 +61,7 @@ type Verdict struct {
 func (d *Decision) Verdicts() []Verdict {
 	out := []Verdict{}
 	q := d.question()
+	q.bounded, q.matched, q.left = true, d.matched, maxEvidence
 	for _, r := range d.set.rules {
 		if a := r.askRepo(q); a.ok || a.entry != nil {
 			out = append(out, r.verdict(q))

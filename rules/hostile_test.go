@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,4 +52,32 @@ func TestNearestIsCheap(t *testing.T) {
 	within(t, 2*time.Second, "the hint", func() {
 		s.Decide(push(func(p *Push) { p.Repo = "o/" + strings.Repeat("n", 4000) }), nil).Explain()
 	})
+}
+
+// TestEvidenceIsBounded: the evidence of a huge push agrees with the decision,
+// and does not ask every rule about every file.
+func TestEvidenceIsBounded(t *testing.T) {
+	s := loadRules(t, 300, 1)
+	p := pushOf(1, 0, 300, 1)
+	p.Files.Paths = nil
+	for i := range 20_000 {
+		p.Files.Paths = append(p.Files.Paths, fmt.Sprintf("services/s%d/%s%d.go", i%3, strings.Repeat("deep/", 100), i))
+	}
+	d := s.Decide(p, nil)
+	var matched []string
+	given := 0
+	for _, v := range d.Verdicts() {
+		if v.Matched {
+			matched = append(matched, v.Name)
+		}
+		if strings.Contains(v.Checks[len(v.Checks)-1].Note, "too many files") {
+			given++
+		}
+	}
+	if want := d.Matched(); len(want) == 0 || !slices.Equal(matched, want) {
+		t.Errorf("the evidence has %d rules, the decision %d", len(matched), len(want))
+	}
+	if given < 100 {
+		t.Errorf("only %d rules are not asked about every file", given)
+	}
 }

@@ -25,6 +25,11 @@ type question struct {
 	known    []uint8         // by id of list: unasked, yes or no; nil: remember nothing
 	gates    []uint8         // by gate of rule, the same
 	finding                  // of the index
+	// Of the evidence of all rules: what the decision was, and what is left of
+	// maxEvidence.
+	bounded bool
+	matched []*rule
+	left    int
 }
 
 const (
