@@ -109,13 +109,11 @@ func (r *rule) askRef(q *question) answer {
 
 func (r *rule) askEvent(q *question) answer {
 	a := answer{asked: true, value: string(q.push.Event), at: r.eventsAt}
-	for _, e := range r.events {
-		if e == q.push.Event || e == Pushed && q.push.Event == Forced {
-			a.ok = true
-			a.asked = r.eventsAt.Line != 0
-			a.note = "asked for"
-			return a
-		}
+	if r.takes(q.push.Event) {
+		a.ok = true
+		a.asked = r.eventsAt.Line != 0
+		a.note = "asked for"
+		return a
 	}
 	if r.eventsAt.Line == 0 {
 		a.note = "events not given: push and create only"
@@ -123,6 +121,11 @@ func (r *rule) askEvent(q *question) answer {
 		a.note = "not among the events asked for"
 	}
 	return a
+}
+
+// takes says that the rule is for such an event; a forced push is a push.
+func (r *rule) takes(event Event) bool {
+	return slices.Contains(r.events, event) || event == Forced && slices.Contains(r.events, Pushed)
 }
 
 func (r *rule) askAuthor(q *question) answer {

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -120,82 +119,6 @@ func renderHint(target string) string {
 		return "only a rule with each has .Each"
 	}
 	return ".Branch is empty for a tag and .Tag for a branch: write .Ref, or make two rules of it"
-}
-
-// An asking is a start with its rule.
-type asking struct {
-	*start
-	r *rule
-}
-
-// maxTwins bounds how many starts of one build are compared with each other.
-const maxTwins = 64
-
-// remarkTwins finds rules that start the same build with different options.
-func (l *loader) remarkTwins() {
-	byBuild := map[string][]asking{}
-	for _, r := range l.set.rules {
-		for i := range r.starts {
-			a := asking{&r.starts[i], r}
-			key := a.build()
-			for _, other := range byBuild[key] {
-				if a.options() != other.options() && mayShare(r, other.r) {
-					l.warn(a.at, "the first gives the options; make them equal, or the rules exclude each other", "the rules %q and %q start the same build with different options", other.r.name, r.name)
-					break
-				}
-			}
-			if len(byBuild[key]) < maxTwins {
-				byBuild[key] = append(byBuild[key], a)
-			}
-		}
-	}
-}
-
-// build identifies what is started, as written.
-func (a asking) build() string {
-	parts := []string{a.server, a.target, a.branch}
-	for _, name := range slices.Sorted(maps.Keys(a.values)) {
-		parts = append(parts, name, a.values[name].text)
-	}
-	if strings.Contains(strings.Join(parts, ""), ".Rule") || strings.Contains(strings.Join(parts, ""), ".Each") {
-		parts = append(parts, a.r.name)
-	}
-	return strings.Join(parts, "\x00")
-}
-
-// options are what the first of two askings gives.
-func (a asking) options() any {
-	return struct {
-		delay                                                       int64
-		scan, createBranch, allStages, anyRevision, noFollow, quiet bool
-		stage, supersede, since                                     string
-	}{
-		int64(a.delay), a.scan, a.createBranch, a.allStages, a.anyRevision, a.noFollow, a.noReport,
-		a.stage, a.r.supersede, a.r.since,
-	}
-}
-
-// mayShare says that one push might match both rules, as far as their lists of
-// plain names tell.
-func mayShare(a, b *rule) bool {
-	apart := func(x, y *list) bool {
-		if x == nil || y == nil {
-			return false
-		}
-		for _, pair := range [2][2]*list{{x, y}, {y, x}} {
-			names, ok := pair[0].literals()
-			if ok && !slices.ContainsFunc(names, func(n string) bool { in, _ := pair[1].ask(pattern.NewValue(n)); return in }) {
-				return true
-			}
-		}
-		return false
-	}
-	if apart(a.repos, b.repos) || apart(a.sources, b.sources) {
-		return false
-	}
-	branches := a.branches == nil && a.tags != nil || b.branches == nil && b.tags != nil || apart(a.branches, b.branches)
-	tags := a.tags == nil || b.tags == nil || apart(a.tags, b.tags)
-	return !branches || !tags
 }
 
 func (l *loader) remarkUnused() {
