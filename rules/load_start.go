@@ -221,28 +221,3 @@ func (l *loader) template(text string) (tmpl, error) {
 	}
 	return t, nil
 }
-
-// contexts refuses two starts that would overwrite each other's status.
-func (l *loader) contexts() {
-	first := map[string]Pos{}
-	sample := samplePushes()[0]
-	for _, r := range l.set.rules {
-		data := newTemplateData(sample, r)
-		for i := range r.starts {
-			st := &r.starts[i]
-			if st.noReport {
-				continue
-			}
-			b := Build{Rules: []string{r.name}, Server: st.server, Job: st.target}
-			if st.context != nil {
-				b.Context, _ = st.context.render(data) // it was tried when it was read
-			}
-			context := b.StatusContext()
-			if at, again := first[context]; again {
-				l.failAt(st.reportAt, `give one of them report: {context: "another"}, or report: false`, "two starts report as %q, the first at %s", context, at)
-				continue
-			}
-			first[context] = st.reportAt
-		}
-	}
-}

@@ -36,6 +36,36 @@ func (l *loader) remarkTwins() {
 	}
 }
 
+// contexts refuses two starts that would overwrite each other's status; those of
+// rules for different repositories have no commit in common.
+func (l *loader) contexts() {
+	said := map[string][]asking{}
+	sample := samplePushes()[0]
+	for _, r := range l.set.rules {
+		data := newTemplateData(sample, r)
+		for i := range r.starts {
+			st := &r.starts[i]
+			if st.noReport {
+				continue
+			}
+			b := Build{Rules: []string{r.name}, Server: st.server, Job: st.target}
+			if st.context != nil {
+				b.Context, _ = st.context.render(data) // it was tried when it was read
+			}
+			context := b.StatusContext()
+			for _, other := range said[context] {
+				if l.sameCommit(r, other.r) {
+					l.failAt(st.reportAt, `give one of them report: {context: "another"}, or report: false`, "two starts report as %q, the first at %s", context, other.reportAt)
+					break
+				}
+			}
+			if len(said[context]) < maxTwins {
+				said[context] = append(said[context], asking{st, r})
+			}
+		}
+	}
+}
+
 // build identifies what is started, as written.
 func (a asking) build() string {
 	parts := []string{a.server, a.target, a.branch, strconv.FormatBool(a.scan)}
