@@ -126,3 +126,11 @@ func (l *list) key(field string) string {
 	}
 	return b.String()
 }
+
+// literal gives a value that is in the list, where its first entry is one.
+func (l *list) literal() (string, bool) {
+	if l == nil || l.entries[0].negate {
+		return "", false
+	}
+	return l.entries[0].glob.Literal()
+}

@@ -117,6 +117,7 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 			*p.to = l.patterns(f[p.field], p.field, what, p.dialect)
 		}
 	}
+	r.ownPaths = f["paths"] != nil
 	if f["sources"] != nil {
 		r.sources = l.sourceNames(f["sources"], what)
 	}

@@ -33,17 +33,27 @@ func (l *loader) remarkNever(r *rule) {
 		first := &r.repos.entries[0]
 		l.never(r, first.at, `repositories are owner/name: write "*/`+strings.TrimPrefix(first.text, "*")+`", or "**" for all`)
 	}
-	if r.branches != nil && !r.branches.negative {
-		for i := range r.branches.entries {
-			if e := &r.branches.entries[i]; strings.HasPrefix(e.text, "refs/") {
-				l.warn(e.at, "write the short name: "+strings.TrimPrefix(strings.TrimPrefix(e.text, "refs/heads/"), "refs/"), "in branches of rule %q: no branch is named %q", r.name, e.text)
-			}
-		}
-	}
-	if r.tags != nil && r.branches == nil && r.paths != nil {
+	l.remarkRefs(r, "branches", r.branches, "branch")
+	l.remarkRefs(r, "tags", r.tags, "tag")
+	if r.tags != nil && r.branches == nil && r.ownPaths {
 		l.warn(r.paths.entries[0].at, "take the paths out, or add branches", "the paths of rule %q are never asked: it is for tags", r.name)
 	}
 	l.remarkHosts(r)
+}
+
+// remarkRefs finds full names of refs, which no push has.
+func (l *loader) remarkRefs(r *rule, field string, li *list, kind string) {
+	if li == nil {
+		return
+	}
+	for i := range li.entries {
+		e := &li.entries[i]
+		name := strings.TrimPrefix(e.text, "!")
+		if short, full := strings.CutPrefix(name, "refs/"); full {
+			short = strings.TrimPrefix(strings.TrimPrefix(short, "heads/"), "tags/")
+			l.warn(e.at, "write the short name: "+strings.TrimSuffix(e.text, name)+short, "in %s of rule %q: no %s is named %q", field, r.name, kind, name)
+		}
+	}
 }
 
 // taken says that a later entry takes away all that e matches.
@@ -100,18 +110,38 @@ func (l *loader) remarkRender(r *rule, samples []*Push) {
 		if own == nil && (other != nil || p.Kind == Tag) {
 			continue
 		}
-		data := newTemplateData(p, r)
+		named := *p
+		if ref, ok := own.literal(); ok {
+			named.Ref = ref
+		}
+		data := newTemplateData(&named, r)
 		for i := range r.starts {
 			st := &r.starts[i]
 			_, _, err := st.job.render(data)
 			if st.plan != nil {
 				_, err = st.plan.render(data)
 			}
-			if err != nil {
+			if err != nil && st.asksFor(absent(p, r)) {
 				l.warn(st.at, renderHint(st.target), "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
 			}
 		}
 	}
+}
+
+// absent are the fields that a rule's push of such a kind does not have.
+func absent(p *Push, r *rule) []string {
+	fields := []string{".Tag"}
+	if p.Kind == Tag {
+		fields[0] = ".Branch"
+	}
+	if r.each == "" {
+		fields = append(fields, ".Each")
+	}
+	return fields
+}
+
+func (st *start) asksFor(fields []string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(st.target, f) })
 }
 
 func renderHint(target string) string {

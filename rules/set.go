@@ -165,6 +165,7 @@ type rule struct {
 	defaultBranch                                                           string
 	supersede, since                                                        string
 	starts                                                                  []start
+	ownPaths                                                                bool // not by defaults or each
 	// gate is the same for rules that ask the same but for paths.
 	gate int32
 }
