@@ -166,23 +166,38 @@ func (l *loader) document(content string) *yaml.Node {
 	var doc yaml.Node
 	documents := yaml.NewDecoder(strings.NewReader(content))
 	if err := documents.Decode(&doc); err != nil && err != io.EOF {
-		msg := strings.TrimPrefix(err.Error(), "yaml: ")
-		if m := yamlLine.FindStringSubmatch(msg); m != nil {
-			at.Line, _ = strconv.Atoi(m[1])
-			msg = msg[len(m[0]):]
-		}
+		line, msg := yamlError(err)
+		at.Line = line
 		l.failAt(at, yamlHint(content, at.Line, msg), "not YAML: %s", msg)
 		return nil
 	}
 	if len(doc.Content) == 0 {
-		l.failAt(at, "it needs sources, servers and rules", "the file is empty")
+		hint := "it needs sources, servers and rules"
+		if len(l.files) > 1 {
+			hint = "take it out of include, or write rules, sets or defaults"
+		}
+		l.failAt(at, hint, "the file is empty")
 		return nil
 	}
-	if second := new(yaml.Node); documents.Decode(second) != io.EOF {
+	second := new(yaml.Node)
+	if err := documents.Decode(second); err != io.EOF {
 		at.Line = max(second.Line, 1)
+		if err != nil {
+			at.Line, _ = yamlError(err)
+		}
 		l.failAt(at, "one file is one document; take the --- line out", "a second YAML document begins")
 	}
 	return doc.Content[0]
+}
+
+// yamlError takes the line out of what the parser says.
+func yamlError(err error) (line int, msg string) {
+	msg = strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		msg = msg[len(m[0]):]
+	}
+	return max(line, 1), msg
 }
 
 // yamlHint looks at the line that YAML stumbled over.

@@ -132,9 +132,9 @@ func (l *loader) bambooStart(n *yaml.Node, f map[string]*yaml.Node, what string,
 		st.plan = &t
 	}
 	st.values = l.values(f["variables"], "variables of "+what)
-	st.branch, _ = l.text(f["branch"], "branch of "+what)
+	st.branch, _ = l.plain(f["branch"], "branch of "+what, "write auto, or nothing, for the branch that was pushed")
 	st.createBranch = l.boolean(f["create_branch"], "create_branch of "+what)
-	st.stage, _ = l.text(f["stage"], "stage of "+what)
+	st.stage, _ = l.plain(f["stage"], "stage of "+what, "write the name of the stage")
 	st.allStages = l.boolean(f["all_stages"], "all_stages of "+what)
 	if f["revision"] != nil {
 		st.anyRevision = !l.boolean(f["revision"], "revision of "+what)
@@ -182,7 +182,7 @@ func (l *loader) values(n *yaml.Node, what string) map[string]tmpl {
 		return out
 	}
 	for i := 0; i < len(n.Content); i += 2 {
-		key, val := n.Content[i], resolve(n.Content[i+1])
+		key, val := resolve(n.Content[i]), resolve(n.Content[i+1])
 		if key.Value == "" || strings.ContainsFunc(key.Value, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			l.fail(key, "names hold no spaces", "%s: %q cannot be a name", what, key.Value)
 			continue

@@ -166,6 +166,7 @@ type rule struct {
 	supersede, since                                                        string
 	starts                                                                  []start
 	ownPaths                                                                bool // not by defaults or each
+	hasStart                                                                bool // well written or not
 	// gate is the same for rules that ask the same but for paths.
 	gate int32
 }

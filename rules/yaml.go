@@ -31,7 +31,7 @@ func (l *loader) fields(n *yaml.Node, what string, known ...string) map[string]*
 	}
 	out := map[string]*yaml.Node{}
 	for i := 0; i < len(n.Content); i += 2 {
-		key, val := n.Content[i], resolve(n.Content[i+1])
+		key, val := resolve(n.Content[i]), resolve(n.Content[i+1])
 		name := key.Value
 		switch {
 		case !slices.Contains(known, name):
@@ -112,6 +112,16 @@ func (l *loader) text(n *yaml.Node, what string) (string, bool) {
 		return "", false
 	}
 	return n.Value, true
+}
+
+// plain reads text where no template is rendered.
+func (l *loader) plain(n *yaml.Node, what, hint string) (string, bool) {
+	s, ok := l.text(n, what)
+	if ok && strings.Contains(s, "{{") {
+		l.fail(n, hint, "%s is no template, and cannot be %q", what, s)
+		return "", false
+	}
+	return s, ok
 }
 
 func (l *loader) boolean(n *yaml.Node, what string) bool {
