@@ -128,7 +128,7 @@ func (l *loader) warn(at Pos, hint, format string, args ...any) {
 // say adds a problem that was not told before: what stands in a set or in
 // defaults is looked at more than once.
 func (l *loader) say(list Problems, p Problem) Problems {
-	if l.said[p] {
+	if p = p.withoutCredentials(); l.said[p] {
 		return list
 	}
 	l.said[p] = true
