@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pushgate/pushgate/rules/pattern"
@@ -56,7 +57,14 @@ func (r *rule) matches(q *question) bool { return q.passes(r) && r.askPaths(q).o
 
 var passed = answer{ok: true}
 
+// endless is said of a push whose repository or ref has a name that no pattern
+// may be asked about; no rule is for it.
+const endless = "the name of the repository or the ref is beyond 4096 bytes or 128 levels"
+
 func (r *rule) askRepo(q *question) answer {
+	if q.endless {
+		return answer{asked: true, note: endless}
+	}
 	return q.answer(r.repos, q.push.Repo, q.repo)
 }
 
@@ -101,13 +109,11 @@ func (r *rule) askRef(q *question) answer {
 
 func (r *rule) askEvent(q *question) answer {
 	a := answer{asked: true, value: string(q.push.Event), at: r.eventsAt}
-	for _, e := range r.events {
-		if e == q.push.Event || e == Pushed && q.push.Event == Forced {
-			a.ok = true
-			a.asked = r.eventsAt.Line != 0
-			a.note = "asked for"
-			return a
-		}
+	if r.takes(q.push.Event) {
+		a.ok = true
+		a.asked = r.eventsAt.Line != 0
+		a.note = "asked for"
+		return a
 	}
 	if r.eventsAt.Line == 0 {
 		a.note = "events not given: push and create only"
@@ -115,6 +121,11 @@ func (r *rule) askEvent(q *question) answer {
 		a.note = "not among the events asked for"
 	}
 	return a
+}
+
+// takes says that the rule is for such an event; a forced push is a push.
+func (r *rule) takes(event Event) bool {
+	return slices.Contains(r.events, event) || event == Forced && slices.Contains(r.events, Pushed)
 }
 
 func (r *rule) askAuthor(q *question) answer {
@@ -163,6 +174,11 @@ func (q *question) answer(l *list, shown string, vs ...pattern.Value) answer {
 	return answer{asked: true, ok: ok, list: l, entry: e, value: shown}
 }
 
+// maxEvidence bounds the work that evidence takes, in segments of files asked
+// about: what matched is known by then, and a page about it must not keep a
+// machine busy.
+const maxEvidence = 1 << 25
+
 // askPaths looks for a changed or owed file. Without one, only a complete list
 // proves that nothing relevant changed; otherwise unknown_files decides.
 func (r *rule) askPaths(q *question) answer {
@@ -174,9 +190,16 @@ func (r *rule) askPaths(q *question) answer {
 	case q.push.Event == Deleted:
 		return answer{asked: true, ok: true, note: "not asked of deletions"}
 	}
+	if q.left < 0 {
+		_, ok := slices.BinarySearchFunc(q.matched, r.n, func(m *rule, n int32) int { return int(m.n - n) })
+		return answer{asked: true, ok: ok, list: r.paths, note: "there are too many files and rules to tell which file decided"}
+	}
 	var taken answer // by a "!"
 	for i := range q.files.Paths {
 		v := q.path(i)
+		if q.bounded {
+			q.left -= len(r.paths.entries) + len(v.Segments)
+		}
 		ok, e := r.paths.ask(v)
 		if ok {
 			return answer{asked: true, ok: true, list: r.paths, entry: e, value: v.Text}

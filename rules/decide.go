@@ -61,6 +61,7 @@ type Verdict struct {
 func (d *Decision) Verdicts() []Verdict {
 	out := []Verdict{}
 	q := d.question()
+	q.bounded, q.matched, q.left = true, d.matched, maxEvidence
 	for _, r := range d.set.rules {
 		if a := r.askRepo(q); a.ok || a.entry != nil {
 			out = append(out, r.verdict(q))
@@ -153,7 +154,10 @@ func (d *Decision) Explain() Explanation {
 		Builds: d.Builds(), Rules: d.Verdicts(),
 	}
 	e.Skipped = skipped(e.Rules)
-	if len(e.Rules) == 0 {
+	switch {
+	case !fits(p.Repo) || !fits(p.Ref):
+		e.Skipped = endless
+	case len(e.Rules) == 0:
 		e.Skipped = strings.TrimSuffix("no rule is for this repository; "+d.set.index.nearest(p.Repo), "; ")
 	}
 	return e

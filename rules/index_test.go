@@ -40,10 +40,22 @@ func (m maker) word() string {
 	return m.one("a", "b", "ab", "abc", "x.go", "y.md", "a.b.go", ".go", "c")
 }
 
-func (m maker) path() string { return strings.Join(m.some(4, m.word), "/") }
+func (m maker) path() string {
+	if m.IntN(20) == 0 {
+		return m.odd()
+	}
+	return strings.Join(m.some(4, m.word), "/")
+}
+
+// odd is a path or a name that no host should send.
+func (m maker) odd() string {
+	return strings.Join(m.some(4, func() string {
+		return m.one("", "", "a", "b", "ab", "x.go", "/", "//", ".", "..", "\x00", "a\x00b", "\xff", "a\xff.go", "\xffb", "A", "K", "İ", "{a,b}", "*", "**", "a\n", strings.Repeat("a", 5000), strings.Repeat("a/", 130))
+	}), m.one("/", "/", ""))
+}
 
 func (m maker) segment() string {
-	return m.one(m.word(), m.word(), m.word(), "*", "**", "a*", "*b", "*.go", "?", "[ab]", "{a,b}", "{a,b/c}", "ab*", "a**c", "*.b.go", "[!a]b")
+	return m.one(m.word(), m.word(), m.word(), "*", "**", "a*", "*b", "*.go", "?", "[ab]", "{a,b}", "{a,b/c}", "ab*", "a**c", "*.b.go", "[!a]b", "\ufffd*", "*\ufffdb", "[\ufffd]", "?.go", "K*")
 }
 
 func (m maker) pattern() string { return strings.Join(m.some(4, m.segment), "/") }
@@ -67,7 +79,7 @@ func (m maker) rule(name string) string {
 		}
 	}
 	repo := func() string {
-		return m.one("o/r", "o/r", "o/s", "o/*", "O/R*", "*/r", "p/r", "o/**", "**", "{o,p}/r")
+		return m.one("o/r", "o/r", "o/s", "o/*", "O/R*", "*/r", "p/r", "o/**", "**", "{o,p}/r", "[A-P]/r", "*", "K/*")
 	}
 	if m.IntN(5) > 0 {
 		fmt.Fprintf(&b, "  repos: %s\n", m.list(repo))
@@ -98,13 +110,22 @@ func (m maker) push() (*Push, Owed) {
 		return f
 	}
 	p := &Push{
-		Source: m.one("s1", "s2"), Repo: m.one("o/r", "O/R", "o/s", "p/r", "q/q", "o/r/deep", "o"), Kind: Branch,
+		Source: m.one("s1", "s2"), Repo: m.one("o/r", "O/R", "o/s", "p/r", "q/q", "o/r/deep", "o", "K/r"), Kind: Branch,
 		Ref: m.one("main", "dev", "x/y"), Event: Event(m.one("push", "push", "create", "delete", "force")),
 		Commits: []Commit{{Message: m.one("fix it", "m\n", "[Skip CI] fix", "no"), Author: Person{m.one("ann", "bob", ""), m.one("a@x", "")}}},
 		Pusher:  Person{Name: m.one("ann", "bob")}, Files: files(),
 	}
 	if m.IntN(6) == 0 {
 		p.Kind = Tag
+	}
+	if m.IntN(20) == 0 {
+		p.Repo = m.odd()
+	}
+	if m.IntN(20) == 0 {
+		p.Ref = m.odd()
+	}
+	if n := len(p.Files.Paths); n > 0 && m.IntN(6) == 0 {
+		p.Files.Paths = append(p.Files.Paths, p.Files.Paths[m.IntN(n)])
 	}
 	if m.IntN(8) == 0 {
 		p.Commits = nil

@@ -98,6 +98,12 @@ func (e *entry) covers(other *entry) bool {
 	return containsFold(other.marker, e.marker)
 }
 
+// apart says that no push is matched by both; it may miss that. Two texts are
+// asked of two names of one person, so that they never are.
+func (e *entry) apart(other *entry) bool {
+	return e.glob != nil && e.glob.Apart(other.glob)
+}
+
 // finish marks what the order of entries means.
 func (l *list) finish() {
 	l.negative = true
@@ -121,19 +127,10 @@ func (l *list) key(field string) string {
 	return b.String()
 }
 
-// literals are the values of a list that is nothing but a few of them.
-func (l *list) literals() ([]string, bool) {
-	var out []string
-	for i := range l.entries {
-		e := &l.entries[i]
-		if e.negate || e.glob == nil {
-			return nil, false
-		}
-		v, ok := e.glob.Literal()
-		if !ok {
-			return nil, false
-		}
-		out = append(out, v)
+// literal gives a value that is in the list, where its first entry is one.
+func (l *list) literal() (string, bool) {
+	if l == nil || l.entries[0].negate {
+		return "", false
 	}
-	return out, true
+	return l.entries[0].glob.Literal()
 }

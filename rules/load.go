@@ -128,7 +128,7 @@ func (l *loader) warn(at Pos, hint, format string, args ...any) {
 // say adds a problem that was not told before: what stands in a set or in
 // defaults is looked at more than once.
 func (l *loader) say(list Problems, p Problem) Problems {
-	if l.said[p] {
+	if p = p.withoutCredentials(); l.said[p] {
 		return list
 	}
 	l.said[p] = true
@@ -143,7 +143,11 @@ func (l *loader) parse(f File) {
 	l.files = append(l.files, f)
 	l.tops = append(l.tops, nil)
 	l.docs = append(l.docs, nil)
-	doc := l.document(f.Content, "it needs sources, servers and rules")
+	needs := "it needs sources, servers and rules"
+	if len(l.files) > 1 {
+		needs = "take it out of include, or write rules, sets or defaults"
+	}
+	doc := l.document(f.Content, needs)
 	if doc == nil {
 		return
 	}
@@ -167,11 +171,8 @@ func (l *loader) document(content, needs string) *yaml.Node {
 	var doc yaml.Node
 	documents := yaml.NewDecoder(strings.NewReader(content))
 	if err := documents.Decode(&doc); err != nil && err != io.EOF {
-		msg := strings.TrimPrefix(err.Error(), "yaml: ")
-		if m := yamlLine.FindStringSubmatch(msg); m != nil {
-			at.Line, _ = strconv.Atoi(m[1])
-			msg = msg[len(m[0]):]
-		}
+		line, msg := yamlError(err)
+		at.Line = line
 		l.failAt(at, yamlHint(content, at.Line, msg), "not YAML: %s", msg)
 		return nil
 	}
@@ -179,11 +180,25 @@ func (l *loader) document(content, needs string) *yaml.Node {
 		l.failAt(at, needs, "the file is empty")
 		return nil
 	}
-	if second := new(yaml.Node); documents.Decode(second) != io.EOF {
+	second := new(yaml.Node)
+	if err := documents.Decode(second); err != io.EOF {
 		at.Line = max(second.Line, 1)
+		if err != nil {
+			at.Line, _ = yamlError(err)
+		}
 		l.failAt(at, "one file is one document; take the --- line out", "a second YAML document begins")
 	}
 	return doc.Content[0]
+}
+
+// yamlError takes the line out of what the parser says.
+func yamlError(err error) (line int, msg string) {
+	msg = strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		msg = msg[len(m[0]):]
+	}
+	return max(line, 1), msg
 }
 
 // yamlHint looks at the line that YAML stumbled over.

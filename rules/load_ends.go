@@ -21,7 +21,7 @@ func (l *loader) named(n *yaml.Node, what, many string, each func(key *yaml.Node
 	}
 	seen := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
-		key := n.Content[i]
+		key := resolve(n.Content[i])
 		l.checkName(key, what, key.Value)
 		if seen[key.Value] {
 			l.fail(key, "names are unique", "the %s %q is given twice", what, key.Value)

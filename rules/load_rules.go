@@ -40,7 +40,7 @@ func (l *loader) rules(n *yaml.Node, defaults *rule) {
 			l.checkName(item, "rule", name)
 			l.firstByName[name] = r.at
 		}
-		if len(r.starts) == 0 && fieldNode(item, "start") == nil && fieldNode(item, "<<") == nil {
+		if !r.hasStart && fieldNode(item, "<<") == nil {
 			l.fail(item, "write start: {server: …, job: …}", "%s starts nothing", what)
 		}
 		if each := fieldNode(item, "each"); each != nil {
@@ -75,7 +75,7 @@ func (l *loader) multiply(each, item *yaml.Node, what string, r *rule) {
 func fieldNode(n *yaml.Node, name string) *yaml.Node {
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i < len(n.Content); i += 2 {
-			if n.Content[i].Value == name {
+			if resolve(n.Content[i]).Value == name {
 				return resolve(n.Content[i+1])
 			}
 		}
@@ -117,6 +117,7 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 			*p.to = l.patterns(f[p.field], p.field, what, p.dialect)
 		}
 	}
+	r.ownPaths = f["paths"] != nil
 	if f["sources"] != nil {
 		r.sources = l.sourceNames(f["sources"], what)
 	}
@@ -135,7 +136,7 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 		r.skipUnknown = l.choice(u, "unknown_files of "+what, wordsOf[unknownFiles]()...) == "skip"
 		r.unknownAt = l.pos(u)
 	}
-	if s, ok := l.text(f["default_branch"], "default_branch of "+what); ok {
+	if s, ok := l.plain(f["default_branch"], "default_branch of "+what, "write the name of the branch"); ok {
 		r.defaultBranch = s
 	}
 	if s := f["supersede"]; s != nil {
@@ -151,7 +152,7 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 		}
 	}
 	if s := f["start"]; s != nil {
-		r.starts = nil
+		r.starts, r.hasStart = nil, true
 		for _, item := range l.items(s, "start of "+what) {
 			if st, ok := l.start(item, what); ok {
 				r.starts = append(r.starts, st)

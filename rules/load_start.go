@@ -132,9 +132,9 @@ func (l *loader) bambooStart(n *yaml.Node, f map[string]*yaml.Node, what string,
 		st.plan = &t
 	}
 	st.values = l.values(f["variables"], "variables of "+what)
-	st.branch, _ = l.text(f["branch"], "branch of "+what)
+	st.branch, _ = l.plain(f["branch"], "branch of "+what, "write auto, or nothing, for the branch that was pushed")
 	st.createBranch = l.boolean(f["create_branch"], "create_branch of "+what)
-	st.stage, _ = l.text(f["stage"], "stage of "+what)
+	st.stage, _ = l.plain(f["stage"], "stage of "+what, "write the name of the stage")
 	st.allStages = l.boolean(f["all_stages"], "all_stages of "+what)
 	if f["revision"] != nil {
 		st.anyRevision = !l.boolean(f["revision"], "revision of "+what)
@@ -196,7 +196,7 @@ func (l *loader) eachValue(n *yaml.Node, what string, visit func(name, text stri
 	}
 	seen := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
-		key, val := n.Content[i], resolve(n.Content[i+1])
+		key, val := resolve(n.Content[i]), resolve(n.Content[i+1])
 		if key.Value == "" || strings.ContainsFunc(key.Value, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			l.fail(key, "names hold no spaces", "%s: %q cannot be a name", what, key.Value)
 			continue
@@ -229,29 +229,4 @@ func (l *loader) template(text string) (tmpl, error) {
 		l.templates[text] = t
 	}
 	return t, nil
-}
-
-// contexts refuses two starts that would overwrite each other's status.
-func (l *loader) contexts() {
-	first := map[string]Pos{}
-	sample := samplePushes()[0]
-	for _, r := range l.set.rules {
-		data := newTemplateData(sample, r)
-		for i := range r.starts {
-			st := &r.starts[i]
-			if st.noReport {
-				continue
-			}
-			b := Build{Rules: []string{r.name}, Server: st.server, Job: st.target}
-			if st.context != nil {
-				b.Context, _ = st.context.render(data) // it was tried when it was read
-			}
-			context := b.StatusContext()
-			if at, again := first[context]; again {
-				l.failAt(st.reportAt, `give one of them report: {context: "another"}, or report: false`, "two starts report as %q, the first at %s", context, at)
-				continue
-			}
-			first[context] = st.reportAt
-		}
-	}
 }

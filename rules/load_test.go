@@ -92,7 +92,7 @@ func TestLoad(t *testing.T) {
 
 func TestSecretsNeverPrint(t *testing.T) {
 	s := load(t, `
-sources: {broker: {host: bitbucket-post, token: "${HOOK}"}}
+sources: {broker: {host: bitbucket-post, token: "${HOOK}", api: {url: "${API_URL}", user: u, password: "${PW}"}}}
 servers: {ci: {jenkins: "${CI_URL}", user: u, token: "${CI}"}}
 rules: [{name: a, start: {server: ci, job: x}}]
 `)
@@ -100,14 +100,41 @@ rules: [{name: a, start: {server: ci, job: x}}]
 	if string(src.Tokens[0]) != "value of HOOK" || string(srv.Token) != "value of CI" || srv.URL != "https://ci.example.com" {
 		t.Fatalf("secrets and addresses are not expanded: %q %q %q", string(src.Tokens[0]), string(srv.Token), srv.URL)
 	}
-	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		if out := fmt.Sprintf(format, []any{src, srv}); strings.Contains(out, "value of") {
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if out := fmt.Sprintf(format, []any{src, srv, s, *src.API}) + fmt.Sprintf(format, s) + fmt.Sprintf(format, src.Tokens); strings.Contains(out, "value of") {
 			t.Errorf("%s prints a secret: %s", format, out)
 		}
 	}
 	for _, f := range s.Files() {
 		if strings.Contains(f.Content, "value of") {
 			t.Error("the kept file holds an expanded secret")
+		}
+	}
+}
+
+// TestSecretsNotInProblems: what is wrong about a secret is said without it.
+func TestSecretsNotInProblems(t *testing.T) {
+	for _, file := range []string{
+		`servers: {ci: "https://me:hunter2@ci.example.com"}`,
+		`servers: {ci: {jenkins: "https://me:hunter2@ci.example.com/x"}}`,
+		`servers: {ci: {jenkins: "https://ci.example.com:hunter2"}}`,
+		`servers: {ci: {jenkins: "https://ci.example.com", token: !hunter2 }}`,
+		`servers: {ci: {jenkins: "https://ci.example.com", token: $hunter2}}`,
+		`servers: {ci: {jenkins: "https://ci.example.com", token: [hunter2]}}`,
+		`servers: {ci: {jenkins: "https://ci.example.com", token: "hunter2${"}}`,
+		`servers: {ci: {jenkins: "https://${HUNTER}@x y"}}`,
+		`sources: {hub: {host: github, secret: {hunter2: x}, token: hunter2}}`,
+		`sources: {hub: {host: github, secret: x, api: "https://hunter2@api.example.com"}}`,
+		`sources: {hub: {host: github, secret: x, api: {url: "https://x:hunter2@api.example.com", user: x}}}`,
+		`rules: [{name: a, repos: "https://me:hunter2@example.com/a/b", start: {server: "http://me:hunter2@ci"}}]`,
+	} {
+		_, err := Load(fstest.MapFS{"rules.yaml": {Data: []byte(file)}}, "rules.yaml", func(string) (string, error) { return "hunter2", nil })
+		var problems Problems
+		if !errors.As(err, &problems) {
+			t.Errorf("%s loads: %v", file, err)
+		}
+		if strings.Contains(fmt.Sprint(err), "hunter2") {
+			t.Errorf("%s:\n%v", file, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,17 @@ func (p Pos) String() string {
 
 // MarshalText writes the position as "file:line:column".
 func (p Pos) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// credentials are those in an address.
+var credentials = regexp.MustCompile(`(://)[^/\s"]*@`)
+
+// withoutCredentials is p as people may read it: whoever writes an address with
+// credentials in a wrong place must not find them in a log.
+func (p Problem) withoutCredentials() Problem {
+	p.Text = credentials.ReplaceAllString(p.Text, "$1"+hidden+"@")
+	p.Hint = credentials.ReplaceAllString(p.Hint, "$1"+hidden+"@")
+	return p
+}
 
 // A Problem is an error or a warning about a rule file.
 type Problem struct {
@@ -76,6 +88,9 @@ func (ps Problems) sort(files []File) {
 func suggest(word string, known []string) string {
 	best, dist := "", 3
 	for _, k := range known {
+		if n := len(word) - len(k); n > dist || n < -dist {
+			continue // as far apart, at least
+		}
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist || (d == dist && best == "") {
 			best, dist = k, d
 		}

@@ -18,12 +18,18 @@ type question struct {
 	// Two names each: name and e-mail.
 	author, pusher [2]pattern.Value
 	message        pattern.Value
+	endless        bool // the repository's or the ref's name is beyond the limits
 
 	paths    []pattern.Value // of files, the first of them split
 	segments []string        // what all values are cut into
 	known    []uint8         // by id of list: unasked, yes or no; nil: remember nothing
 	gates    []uint8         // by gate of rule, the same
 	finding                  // of the index
+	// Of the evidence of all rules: what the decision was, and what is left of
+	// maxEvidence.
+	bounded bool
+	matched []*rule
+	left    int
 }
 
 const (
@@ -36,8 +42,12 @@ const (
 func (q *question) ask(p *Push, files Files, owed Owed) {
 	q.push, q.files, q.owed = p, files, owed
 	q.paths, q.segments = q.paths[:0], q.segments[:0]
-	q.repo = q.value(strings.ToLower(p.Repo))
-	q.ref = q.value(p.Ref)
+	repo, ref := p.Repo, p.Ref
+	if q.endless = !fits(repo) || !fits(ref); q.endless {
+		repo, ref = "", ""
+	}
+	q.repo = q.value(strings.ToLower(repo))
+	q.ref = q.value(ref)
 	q.source = q.value(p.Source)
 	head := p.Head()
 	q.author = [2]pattern.Value{{Text: head.Author.Name}, {Text: head.Author.Email}}
@@ -97,22 +107,24 @@ func (q *question) passes(r *rule) bool {
 	return q.gates[r.gate] == yes
 }
 
+// fits says that a pattern may be asked about s.
+func fits(s string) bool {
+	return len(s) <= pattern.MaxPathBytes && strings.Count(s, "/") < pattern.MaxPathLevels
+}
+
 // withinLimits drops paths beyond the limits of matching; the list is partial
 // then.
 func withinLimits(f Files) Files {
 	if f.Completeness == "" {
 		f.Completeness = Unknown
 	}
-	keep := func(p string) bool {
-		return len(p) <= pattern.MaxPathBytes && strings.Count(p, "/") < pattern.MaxPathLevels
-	}
 	for i, p := range f.Paths {
-		if keep(p) {
+		if fits(p) {
 			continue
 		}
 		out := Files{Partial, append([]string{}, f.Paths[:i]...)}
 		for _, p := range f.Paths[i:] {
-			if keep(p) {
+			if fits(p) {
 				out.Paths = append(out.Paths, p)
 			}
 		}

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -34,17 +33,27 @@ func (l *loader) remarkNever(r *rule) {
 		first := &r.repos.entries[0]
 		l.never(r, first.at, `repositories are owner/name: write "*/`+strings.TrimPrefix(first.text, "*")+`", or "**" for all`)
 	}
-	if r.branches != nil && !r.branches.negative {
-		for i := range r.branches.entries {
-			if e := &r.branches.entries[i]; strings.HasPrefix(e.text, "refs/") {
-				l.warn(e.at, "write the short name: "+strings.TrimPrefix(strings.TrimPrefix(e.text, "refs/heads/"), "refs/"), "in branches of rule %q: no branch is named %q", r.name, e.text)
-			}
-		}
-	}
-	if r.tags != nil && r.branches == nil && r.paths != nil {
+	l.remarkRefs(r, "branches", r.branches, "branch")
+	l.remarkRefs(r, "tags", r.tags, "tag")
+	if r.tags != nil && r.branches == nil && r.ownPaths {
 		l.warn(r.paths.entries[0].at, "take the paths out, or add branches", "the paths of rule %q are never asked: it is for tags", r.name)
 	}
 	l.remarkHosts(r)
+}
+
+// remarkRefs finds full names of refs, which no push has.
+func (l *loader) remarkRefs(r *rule, field string, li *list, kind string) {
+	if li == nil {
+		return
+	}
+	for i := range li.entries {
+		e := &li.entries[i]
+		name := strings.TrimPrefix(e.text, "!")
+		if short, full := strings.CutPrefix(name, "refs/"); full {
+			short = strings.TrimPrefix(strings.TrimPrefix(short, "heads/"), "tags/")
+			l.warn(e.at, "write the short name: "+strings.TrimSuffix(e.text, name)+short, "in %s of rule %q: no %s is named %q", field, r.name, kind, name)
+		}
+	}
 }
 
 // taken says that a later entry takes away all that e matches.
@@ -101,18 +110,38 @@ func (l *loader) remarkRender(r *rule, samples []*Push) {
 		if own == nil && (other != nil || p.Kind == Tag) {
 			continue
 		}
-		data := newTemplateData(p, r)
+		named := *p
+		if ref, ok := own.literal(); ok {
+			named.Ref = ref
+		}
+		data := newTemplateData(&named, r)
 		for i := range r.starts {
 			st := &r.starts[i]
 			_, _, err := st.job.render(data)
 			if st.plan != nil {
 				_, err = st.plan.render(data)
 			}
-			if err != nil {
+			if err != nil && st.asksFor(absent(p, r)) {
 				l.warn(st.at, renderHint(st.target), "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
 			}
 		}
 	}
+}
+
+// absent are the fields that a rule's push of such a kind does not have.
+func absent(p *Push, r *rule) []string {
+	fields := []string{".Tag"}
+	if p.Kind == Tag {
+		fields[0] = ".Branch"
+	}
+	if r.each == "" {
+		fields = append(fields, ".Each")
+	}
+	return fields
+}
+
+func (st *start) asksFor(fields []string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(st.target, f) })
 }
 
 func renderHint(target string) string {
@@ -120,82 +149,6 @@ func renderHint(target string) string {
 		return "only a rule with each has .Each"
 	}
 	return ".Branch is empty for a tag and .Tag for a branch: write .Ref, or make two rules of it"
-}
-
-// An asking is a start with its rule.
-type asking struct {
-	*start
-	r *rule
-}
-
-// maxTwins bounds how many starts of one build are compared with each other.
-const maxTwins = 64
-
-// remarkTwins finds rules that start the same build with different options.
-func (l *loader) remarkTwins() {
-	byBuild := map[string][]asking{}
-	for _, r := range l.set.rules {
-		for i := range r.starts {
-			a := asking{&r.starts[i], r}
-			key := a.build()
-			for _, other := range byBuild[key] {
-				if a.options() != other.options() && mayShare(r, other.r) {
-					l.warn(a.at, "the first gives the options; make them equal, or the rules exclude each other", "the rules %q and %q start the same build with different options", other.r.name, r.name)
-					break
-				}
-			}
-			if len(byBuild[key]) < maxTwins {
-				byBuild[key] = append(byBuild[key], a)
-			}
-		}
-	}
-}
-
-// build identifies what is started, as written.
-func (a asking) build() string {
-	parts := []string{a.server, a.target, a.branch}
-	for _, name := range slices.Sorted(maps.Keys(a.values)) {
-		parts = append(parts, name, a.values[name].text)
-	}
-	if strings.Contains(strings.Join(parts, ""), ".Rule") || strings.Contains(strings.Join(parts, ""), ".Each") {
-		parts = append(parts, a.r.name)
-	}
-	return strings.Join(parts, "\x00")
-}
-
-// options are what the first of two askings gives.
-func (a asking) options() any {
-	return struct {
-		delay                                                       int64
-		scan, createBranch, allStages, anyRevision, noFollow, quiet bool
-		stage, supersede, since                                     string
-	}{
-		int64(a.delay), a.scan, a.createBranch, a.allStages, a.anyRevision, a.noFollow, a.noReport,
-		a.stage, a.r.supersede, a.r.since,
-	}
-}
-
-// mayShare says that one push might match both rules, as far as their lists of
-// plain names tell.
-func mayShare(a, b *rule) bool {
-	apart := func(x, y *list) bool {
-		if x == nil || y == nil {
-			return false
-		}
-		for _, pair := range [2][2]*list{{x, y}, {y, x}} {
-			names, ok := pair[0].literals()
-			if ok && !slices.ContainsFunc(names, func(n string) bool { in, _ := pair[1].ask(pattern.NewValue(n)); return in }) {
-				return true
-			}
-		}
-		return false
-	}
-	if apart(a.repos, b.repos) || apart(a.sources, b.sources) {
-		return false
-	}
-	branches := a.branches == nil && a.tags != nil || b.branches == nil && b.tags != nil || apart(a.branches, b.branches)
-	tags := a.tags == nil || b.tags == nil || apart(a.tags, b.tags)
-	return !branches || !tags
 }
 
 func (l *loader) remarkUnused() {

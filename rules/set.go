@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -14,7 +16,7 @@ type Secret string
 const hidden = "[secret]"
 
 func (Secret) String() string               { return hidden }
-func (Secret) GoString() string             { return hidden }
+func (Secret) Format(f fmt.State, _ rune)   { io.WriteString(f, hidden) }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
@@ -48,6 +50,10 @@ type Source struct {
 	API      *API // nil: none
 	At       Pos
 }
+
+// Format writes the name: with %s, package fmt would write what API points to
+// without asking its secrets.
+func (s Source) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "source %q", s.Name) }
 
 // An API is how the code host is asked: with Token, with User and Password, or
 // as the OAuth client ClientID with ClientSecret.
@@ -98,6 +104,10 @@ type Set struct {
 	index    index
 	scratch  sync.Pool // of *question, between decisions
 }
+
+// Format writes the hash: package fmt does not ask the secrets within how they
+// print, as the fields they stand in are not exported.
+func (s *Set) Format(f fmt.State, _ rune) { io.WriteString(f, "rules "+s.hash) }
 
 // Sources are the sources in file order.
 func (s *Set) Sources() []Source { return s.sources }
@@ -165,6 +175,8 @@ type rule struct {
 	defaultBranch                                                           string
 	supersede, since                                                        string
 	starts                                                                  []start
+	ownPaths                                                                bool // not by defaults or each
+	hasStart                                                                bool // well written or not
 	// gate is the same for rules that ask the same but for paths.
 	gate int32
 }

@@ -152,7 +152,8 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	}
 	out := tmpl{text: text, t: t}
 	for _, p := range samplePushes() {
-		if _, err := out.render(newTemplateData(p, &rule{name: "rule", each: "each"})); err != nil {
+		// What slice and index reach depends on the push.
+		if _, err := out.render(newTemplateData(p, &rule{name: "rule", each: "each"})); err != nil && !strings.Contains(err.Error(), "out of range") {
 			return tmpl{}, err
 		}
 	}

@@ -31,7 +31,7 @@ func (l *loader) fields(n *yaml.Node, what string, known ...string) map[string]*
 	}
 	out := map[string]*yaml.Node{}
 	for i := 0; i < len(n.Content); i += 2 {
-		key, val := n.Content[i], resolve(n.Content[i+1])
+		key, val := resolve(n.Content[i]), resolve(n.Content[i+1])
 		name := key.Value
 		switch {
 		case !slices.Contains(known, name):
@@ -96,13 +96,20 @@ func isText(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value != ""
 }
 
+const tagText = "%s begins with ! and has no quotes, so YAML takes it for a tag"
+
+// tagged says that YAML took what begins with "!" for a tag.
+func tagged(n *yaml.Node) bool {
+	return strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!")
+}
+
 // text reads a non-empty scalar as it is written; numbers and yes are text too.
 func (l *loader) text(n *yaml.Node, what string) (string, bool) {
 	if n == nil {
 		return "", false
 	}
-	if tag := n.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
-		l.fail(n, fmt.Sprintf("put quotes around it: %q", strings.TrimSpace(tag+" "+n.Value)), "%s begins with ! and has no quotes, so YAML takes it for a tag", what)
+	if tagged(n) {
+		l.fail(n, fmt.Sprintf("put quotes around it: %q", strings.TrimSpace(n.Tag+" "+n.Value)), tagText, what)
 		return "", false
 	}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
@@ -118,6 +125,16 @@ func (l *loader) text(n *yaml.Node, what string) (string, bool) {
 		return "", false
 	}
 	return n.Value, true
+}
+
+// plain reads text where no template is rendered.
+func (l *loader) plain(n *yaml.Node, what, hint string) (string, bool) {
+	s, ok := l.text(n, what)
+	if ok && strings.Contains(s, "{{") {
+		l.fail(n, hint, "%s is no template, and cannot be %q", what, s)
+		return "", false
+	}
+	return s, ok
 }
 
 func (l *loader) boolean(n *yaml.Node, what string) bool {
@@ -177,11 +194,16 @@ func (l *loader) checkName(n *yaml.Node, what, name string) {
 var (
 	envRef   = regexp.MustCompile(`\$\{([^}]*)\}`)
 	shellRef = regexp.MustCompile(`^\$\w+$`)
+	envName  = regexp.MustCompile(`^[A-Z][A-Z_]*$`)
 )
 
 // expand reads a value that may be ${NAME} or file:/path. ok is false where
 // there is no value, said or left out on purpose.
 func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
+	if n != nil && tagged(n) {
+		l.fail(n, "put quotes around it", tagText, what) // and do not show it
+		return "", false
+	}
 	s, ok := l.text(n, what)
 	if !ok {
 		return "", false
@@ -208,7 +230,11 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 		return "", false
 	}
 	if shellRef.MatchString(s) {
-		l.fail(n, "write ${"+s[1:]+"}", "%s is not expanded", what)
+		name := "NAME"
+		if envName.MatchString(s[1:]) { // and no secret that begins with a dollar sign
+			name = s[1:]
+		}
+		l.fail(n, "write ${"+name+"}", "%s is not expanded", what)
 		return "", false
 	}
 	s = envRef.ReplaceAllStringFunc(s, func(m string) string { return get(m[2 : len(m)-1]) })
