@@ -98,7 +98,7 @@ type loader struct {
 	startFields []string
 
 	ids       map[string]int32 // of lists, by key
-	entries   map[entryKey]compiled
+	entries   map[entryKey]*compiled
 	templates map[string]tmpl
 	jobs      map[string]jobPath
 }
@@ -107,7 +107,7 @@ func newLoader(lookup Lookup) *loader {
 	return &loader{
 		lookup: lookup, set: &Set{}, startFields: fieldsOf[startFormat](),
 		sets: map[string]*patternSet{}, usedServers: map[string]bool{}, firstByName: map[string]Pos{}, said: map[Problem]bool{},
-		ids: map[string]int32{}, entries: map[entryKey]compiled{}, templates: map[string]tmpl{}, jobs: map[string]jobPath{},
+		ids: map[string]int32{}, entries: map[entryKey]*compiled{}, templates: map[string]tmpl{}, jobs: map[string]jobPath{},
 	}
 }
 

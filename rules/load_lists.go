@@ -51,13 +51,20 @@ func (l *loader) readSets(n *yaml.Node) {
 // insert replaces the names of sets in a list by what the sets hold. path are
 // the sets on the way to it.
 func (l *loader) insert(items []item, path ...string) []item {
+	isSet := func(it item) bool {
+		name := strings.TrimPrefix(it.text, "!")
+		return strings.HasPrefix(name, "$") && setName.MatchString(name)
+	}
+	if !slices.ContainsFunc(items, isSet) {
+		return items
+	}
 	var out []item
 	for _, it := range items {
-		name, negate := strings.CutPrefix(it.text, "!")
-		if !setName.MatchString(name) {
+		if !isSet(it) {
 			out = append(out, it)
 			continue
 		}
+		name, negate := strings.CutPrefix(it.text, "!")
 		name = name[1:]
 		s := l.sets[name]
 		switch {
@@ -116,6 +123,7 @@ func (l *loader) compile(d dialect, text string) (entry, error) {
 	key := entryKey{d, text}
 	c, seen := l.entries[key]
 	if !seen {
+		c = &compiled{}
 		c.entry, c.err = d.newEntry(text)
 		l.entries[key] = c
 	}

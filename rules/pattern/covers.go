@@ -75,9 +75,9 @@ func Remark(src string) *Error {
 		return bad("holds ]+, which is no quantifier here: + is a plus sign", "repeat the class, or write * behind it")
 	case strings.HasPrefix(src, "^") || strings.HasSuffix(src, "$") && !strings.HasSuffix(src, `\$`):
 		return bad("looks like a regular expression, and is read as a glob", "write a glob: main, release/*, **/*.go")
-	case expression.MatchString(src):
+	case strings.Contains(src, "{{") && expression.MatchString(src):
 		return bad("looks like a template, and is read as a glob", "patterns hold no {{…}}; write the names out")
-	case commaAndSpace.MatchString(src):
+	case strings.Contains(src, ", ") && commaAndSpace.MatchString(src):
 		return bad("holds a comma and a space", `write a list: [main, dev], or braces without spaces: {main,dev}; \, for a literal comma`)
 	case strings.HasSuffix(src, "?") && !strings.HasSuffix(src, `\?`):
 		return bad("ends with ?, which is exactly one character here, not an optional one", `write {x,} for an optional x`)
