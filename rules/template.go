@@ -10,9 +10,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxRendered bounds one rendered value, in bytes.
-const maxRendered = 64 << 10
-
 // templateData is what a template sees; its field names are the language's.
 type templateData struct {
 	Repo, Owner, Name, Ref, Branch, Tag, Event string
@@ -60,26 +57,6 @@ func samplePushes() []*Push {
 	tag := *p
 	tag.Kind, tag.Ref = Tag, "v1"
 	return []*Push{p, &tag}
-}
-
-func templateFuncs() template.FuncMap {
-	return template.FuncMap{
-		"lower":      strings.ToLower,
-		"upper":      strings.ToUpper,
-		"replace":    func(old, new, s string) string { return strings.ReplaceAll(s, old, new) },
-		"trimPrefix": func(prefix, s string) string { return strings.TrimPrefix(s, prefix) },
-		"trimSuffix": func(suffix, s string) string { return strings.TrimSuffix(s, suffix) },
-		"join":       func(sep string, list []string) string { return strings.Join(list, sep) },
-		"default": func(other, s string) string {
-			if s == "" {
-				return other
-			}
-			return s
-		},
-		"slug":   slug,
-		"dirs":   dirs,
-		nameFunc: encodeItemName,
-	}
 }
 
 // slug keeps lower-case letters and digits and joins the rest with "-".
@@ -137,8 +114,13 @@ type tmpl struct {
 // compileTemplate compiles one value and tries it on the sample pushes. With
 // encode, the value of every expression becomes (a part of) a Jenkins item name.
 func compileTemplate(text string, encode bool) (tmpl, error) {
-	if !strings.Contains(text, "{{") {
+	switch dynamic := strings.Contains(text, "{{"); {
+	case !dynamic && len(text) <= maxRendered:
 		return tmpl{text: text}, nil
+	case !dynamic:
+		return tmpl{}, errTooLong
+	case len(text) > maxTemplate:
+		return tmpl{}, fmt.Errorf("is longer than %d bytes", maxTemplate)
 	}
 	t, err := template.New("").Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
 	if err != nil {
@@ -147,7 +129,7 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	if len(t.Templates()) > 1 {
 		return tmpl{}, errNoTemplates
 	}
-	if err := prepare(t.Root, encode); err != nil {
+	if err := prepare(t.Root, encode, false); err != nil {
 		return tmpl{}, err
 	}
 	out := tmpl{text: text, t: t}
@@ -166,7 +148,7 @@ func (t tmpl) render(d templateData) (string, error) {
 	if t.t == nil {
 		return t.text, nil
 	}
-	var b limitedBuilder
+	b := limitedBuilder{turn: len(t.text)}
 	if err := t.t.Execute(&b, d); err != nil {
 		return "", templateError(err)
 	}
@@ -193,13 +175,4 @@ func templateError(err error) error {
 		msg = rest
 	}
 	return errors.New(strings.ReplaceAll(msg, " in type rules.templateData", ""))
-}
-
-type limitedBuilder struct{ strings.Builder }
-
-func (b *limitedBuilder) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxRendered {
-		return 0, fmt.Errorf("renders to more than %d bytes", maxRendered)
-	}
-	return b.Builder.Write(p)
 }

@@ -12,10 +12,11 @@ import (
 var errNoTemplates = errors.New("define, block and template are not part of the language")
 
 // prepare refuses what is not part of the language: templates within a
-// template, counting, which could work for hours and print nothing, and unknown
-// fields, also where the samples do not get to. With encode it appends nameFunc
-// to every pipeline whose value is printed.
-func prepare(list *parse.ListNode, encode bool) error {
+// template, counting and looking through all files at each turn of a range,
+// which could work for hours and print nothing, and unknown fields, also where
+// the samples do not get to. With encode it appends nameFunc to every pipeline
+// whose value is printed. Each turn of a range is made to write nothing first.
+func prepare(list *parse.ListNode, encode, turning bool) error {
 	if list == nil {
 		return nil
 	}
@@ -25,7 +26,7 @@ func prepare(list *parse.ListNode, encode bool) error {
 		case *parse.TemplateNode:
 			return errNoTemplates
 		case *parse.ActionNode:
-			if err := checkFields(n.Pipe); err != nil {
+			if err := checkPipe(n.Pipe, turning); err != nil {
 				return err
 			}
 			if encode && len(n.Pipe.Decl) == 0 {
@@ -45,53 +46,87 @@ func prepare(list *parse.ListNode, encode bool) error {
 		default:
 			continue
 		}
-		if err := checkFields(branch.Pipe); err != nil {
+		if err := checkPipe(branch.Pipe, turning); err != nil {
 			return err
 		}
-		for _, list := range []*parse.ListNode{branch.List, branch.ElseList} {
-			if err := prepare(list, encode); err != nil {
-				return err
-			}
+		within := turning || node.Type() == parse.NodeRange
+		if err := prepare(branch.List, encode, within); err != nil {
+			return err
+		}
+		if err := prepare(branch.ElseList, encode, turning); err != nil {
+			return err
+		}
+		if node.Type() == parse.NodeRange {
+			nothing := &parse.TextNode{NodeType: parse.NodeText, Pos: node.Position(), Text: aTurn}
+			branch.List.Nodes = slices.Insert(branch.List.Nodes, 0, parse.Node(nothing))
 		}
 	}
 	return nil
 }
 
-// checkFields refuses fields that nothing in a template has.
-func checkFields(node parse.Node) error {
+// checkPipe refuses fields that nothing in a template has, and in a range
+// functions that look through all files.
+func checkPipe(node parse.Node, turning bool) error {
 	switch n := node.(type) {
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
 			for _, arg := range c.Args {
-				if err := checkFields(arg); err != nil {
+				if err := checkPipe(arg, turning); err != nil {
 					return err
 				}
 			}
 		}
+	case *parse.ChainNode:
+		return checkPipe(n.Node, turning)
+	case *parse.IdentifierNode:
+		if turning && (n.Ident == "dirs" || n.Ident == "join") {
+			return fmt.Errorf("%s within a range is not part of the language; write {{$x := %s …}} before it", n.Ident, n.Ident)
+		}
 	case *parse.FieldNode:
-		return checkField(n.Ident[0])
+		return checkField(n.Ident)
 	case *parse.VariableNode:
 		if len(n.Ident) > 1 && n.Ident[0] == "$" {
-			return checkField(n.Ident[1])
+			return checkField(n.Ident[1:])
 		}
 	}
 	return nil
 }
 
 // checkField takes the fields of a push, and of a person for within "with".
-func checkField(name string) error {
+func checkField(names []string) error {
+	push, person := reflect.TypeFor[templateData](), reflect.TypeFor[Person]()
+	if hasField(push, names) || hasField(person, names) {
+		return nil
+	}
+	path := strings.Join(names, ".")
+	in := []reflect.Type{push, person}
+	if names[0] == "Author" && len(names) > 1 {
+		in, names = in[1:], names[1:]
+	}
 	var known []string
-	for _, t := range []reflect.Type{reflect.TypeFor[templateData](), reflect.TypeFor[Person]()} {
+	for _, t := range in {
 		for f := range t.Fields() {
 			known = append(known, f.Name)
 		}
 	}
-	if slices.Contains(known, name) {
-		return nil
+	hint := suggest(names[0], known)
+	if !strings.HasPrefix(hint, "did you mean") || slices.Contains(known, names[0]) {
+		return fmt.Errorf("there is no field .%s", path)
 	}
-	hint := suggest(name, known)
-	if !strings.HasPrefix(hint, "did you mean") {
-		return fmt.Errorf("there is no field .%s", name)
+	return fmt.Errorf("there is no field .%s; %s", path, hint)
+}
+
+// hasField follows names from one field to the next.
+func hasField(t reflect.Type, names []string) bool {
+	for _, name := range names {
+		if t.Kind() != reflect.Struct {
+			return false
+		}
+		f, ok := t.FieldByName(name)
+		if !ok {
+			return false
+		}
+		t = f.Type
 	}
-	return fmt.Errorf("there is no field .%s; %s", name, hint)
+	return true
 }
