@@ -109,7 +109,7 @@ func (q *question) passes(r *rule) bool {
 
 // fits says that a pattern may be asked about s.
 func fits(s string) bool {
-	return len(s) <= pattern.MaxPathBytes && strings.Count(s, "/") < pattern.MaxPathLevels
+	return len(s) < pattern.MaxPathLevels || len(s) <= pattern.MaxPathBytes && strings.Count(s, "/") < pattern.MaxPathLevels
 }
 
 // withinLimits drops paths beyond the limits of matching; the list is partial
