@@ -55,7 +55,8 @@ func (r *rule) passes(q *question) bool {
 // matches is the decision about one rule.
 func (r *rule) matches(q *question) bool { return q.passes(r) && r.askPaths(q).ok }
 
-var passed = answer{ok: true}
+// passed is the answer of what is not asked.
+func passed() answer { return answer{ok: true} }
 
 // endless is said of a push whose repository or ref has a name that no pattern
 // may be asked about; no rule is for it.
@@ -78,11 +79,11 @@ func (q *question) headless() bool { return q.push.Kind == Tag || q.push.Event =
 
 func (r *rule) askMarkers(q *question) answer {
 	if r.skip == nil || q.headless() {
-		return passed
+		return passed()
 	}
 	found, e := q.in(r.skip, q.message)
 	if !found {
-		return passed // nothing to tell
+		return passed() // nothing to tell
 	}
 	return answer{asked: true, list: r.skip, entry: e, value: q.message.Text, note: "the head commit's message says so"}
 }
@@ -98,7 +99,7 @@ func (r *rule) askRef(q *question) answer {
 	case own != nil:
 		return q.answer(own, q.push.Ref, q.ref)
 	case q.push.Kind != Tag && other == nil:
-		return passed
+		return passed()
 	case q.push.Kind != Tag:
 		return answer{asked: true, value: q.push.Ref, note: "the rule names tags only"}
 	case other != nil:
@@ -138,7 +139,7 @@ func (r *rule) askPusher(q *question) answer {
 
 func (q *question) askPerson(l *list, names [2]pattern.Value, unknown string) answer {
 	if l == nil {
-		return passed
+		return passed()
 	}
 	shown := strings.TrimSpace(names[0].Text)
 	switch email := names[1].Text; {
@@ -156,7 +157,7 @@ func (q *question) askPerson(l *list, names [2]pattern.Value, unknown string) an
 
 func (r *rule) askMessage(q *question) answer {
 	if r.messages == nil || q.headless() {
-		return passed
+		return passed()
 	}
 	a := q.answer(r.messages, q.message.Text, q.message)
 	if len(q.push.Commits) == 0 {
@@ -168,7 +169,7 @@ func (r *rule) askMessage(q *question) answer {
 // answer asks a list; nil asks nothing.
 func (q *question) answer(l *list, shown string, vs ...pattern.Value) answer {
 	if l == nil {
-		return passed
+		return passed()
 	}
 	ok, e := q.in(l, vs...)
 	return answer{asked: true, ok: ok, list: l, entry: e, value: shown}
@@ -184,7 +185,7 @@ const maxEvidence = 1 << 25
 func (r *rule) askPaths(q *question) answer {
 	switch {
 	case r.paths == nil:
-		return passed
+		return passed()
 	case q.push.Kind == Tag:
 		return answer{asked: true, ok: true, note: "not asked of tags"}
 	case q.push.Event == Deleted:
