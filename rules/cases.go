@@ -8,6 +8,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// TestSuffix is what the names of files of rule tests end with.
+const TestSuffix = ".test.yaml"
+
 // A Test is a push and the builds it must call for, from a file of rule tests.
 type Test struct {
 	// Name is unique in its file.

@@ -2,8 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -50,7 +48,7 @@ func (l *loader) expectation(n *yaml.Node, what string) Expectation {
 	e.Parameters = l.expectedValues(f["parameters"], "parameters of "+what)
 	e.Variables = l.expectedValues(f["variables"], "variables of "+what)
 	if _, known := l.set.index.byName[e.Rule]; e.Rule != "" && !known {
-		l.fail(f["rule"], l.ruleHint(e.Rule), "%s: there is no rule %q", what, e.Rule)
+		l.fail(f["rule"], l.set.RuleHint(e.Rule), "%s: there is no rule %q", what, e.Rule)
 	}
 	l.expectedKind(n, f, e.Server, what)
 	return e
@@ -64,20 +62,6 @@ func (l *loader) expectedValues(n *yaml.Node, what string) map[string]string {
 	out := map[string]string{}
 	l.eachValue(n, what, func(name, text string, _ *yaml.Node) { out[name] = text })
 	return out
-}
-
-// ruleHint says which rule may be meant; of many, only one that is close.
-func (l *loader) ruleHint(name string) string {
-	names := l.set.Names()
-	each := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, name+"/") })
-	if len(each) > 0 {
-		return fmt.Sprintf("each makes several rules of it: name one of them, such as %q", each[0])
-	}
-	hint := suggest(name, names)
-	if len(names) > 10 && !strings.HasPrefix(hint, "did you mean") {
-		return "pushgate check says which file is read; its rules have the field name"
-	}
-	return hint
 }
 
 // expectedKind refuses what no build can meet: a server that is not there, and

@@ -130,11 +130,11 @@ func (r *rule) takes(event Event) bool {
 }
 
 func (r *rule) askAuthor(q *question) answer {
-	return q.askPerson(r.authors, q.author, "the host did not say who wrote the head commit")
+	return q.askPerson(r.authors, q.author, "who wrote the head commit is not known")
 }
 
 func (r *rule) askPusher(q *question) answer {
-	return q.askPerson(r.pushers, q.pusher, "the host did not say who pushed")
+	return q.askPerson(r.pushers, q.pusher, "who pushed is not known")
 }
 
 func (q *question) askPerson(l *list, names [2]pattern.Value, unknown string) answer {
@@ -161,7 +161,7 @@ func (r *rule) askMessage(q *question) answer {
 	}
 	a := q.answer(r.messages, q.message.Text, q.message)
 	if len(q.push.Commits) == 0 {
-		a.note = "the host did not send the head commit"
+		a.note = "the head commit's message is not known"
 	}
 	return a
 }

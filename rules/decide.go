@@ -72,12 +72,11 @@ func (d *Decision) Verdicts() []Verdict {
 
 // Verdict is the answer of the named rule, whatever repository it is for.
 func (d *Decision) Verdict(name string) (Verdict, bool) {
-	for _, r := range d.set.rules {
-		if r.name == name {
-			return r.verdict(d.question()), true
-		}
+	n, known := d.set.index.byName[name]
+	if !known {
+		return Verdict{}, false
 	}
-	return Verdict{}, false
+	return d.set.rules[n].verdict(d.question()), true
 }
 
 func (d *Decision) question() *question {
@@ -180,7 +179,10 @@ func skipped(verdicts []Verdict) string {
 		if len(v.Checks) > 0 {
 			last = v.Checks[len(v.Checks)-1]
 		}
-		if v.Matched || last.Field != "skip_markers" {
+		switch {
+		case !v.Matched && (last.Field == "repos" || last.Field == "sources"):
+			continue
+		case v.Matched || last.Field != "skip_markers":
 			return ""
 		}
 		said = "the head commit's message says " + last.Pattern

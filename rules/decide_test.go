@@ -70,14 +70,14 @@ func TestConditions(t *testing.T) {
 		"author by e-mail":           {rule: `authors: ["*@example.com"]`, match: true, last: "authors"},
 		"author taken away":          {rule: `authors: ["*", "!ann@*"]`, last: "authors"},
 		"bot by its brackets":        {rule: `authors: ["*[bot]"]`, push: func(p *Push) { p.Commits[0].Author = Person{Name: "renovate[bot]"} }, match: true, last: "authors"},
-		"author not known":           {rule: `authors: ["*@example.com"]`, push: func(p *Push) { p.Commits = nil }, last: "authors", note: "did not say"},
+		"author not known":           {rule: `authors: ["*@example.com"]`, push: func(p *Push) { p.Commits = nil }, last: "authors", note: "is not known"},
 		"everyone but a bot":         {rule: `authors: ["!*[bot]"]`, match: true, last: "authors", note: "everything but"},
 		"pusher":                     {rule: `pushers: [p*]`, push: func(p *Push) { p.Pusher = Person{"", "p@example.com"} }, match: true, last: "pushers"},
 		"another pusher":             {rule: `pushers: [p*]`, push: func(p *Push) { p.Pusher = Person{"q", ""} }, last: "pushers"},
 		"message over lines":         {rule: `messages: ["*deploy*"]`, push: func(p *Push) { p.Commits[0].Message = "a\nplease deploy/now\n" }, match: true, last: "messages"},
 		"message, newline trimmed":   {rule: `messages: ["m"]`, push: func(p *Push) { p.Commits[0].Message = "m\r\n" }, match: true, last: "messages"},
 		"message in its case":        {rule: `messages: ["M"]`, last: "messages"},
-		"message not known":          {rule: `messages: ["*x*"]`, push: func(p *Push) { p.Commits = nil }, last: "messages", note: "did not send"},
+		"message not known":          {rule: `messages: ["*x*"]`, push: func(p *Push) { p.Commits = nil }, last: "messages", note: "is not known"},
 		"message of a tag":           {rule: "messages: [x]\n  tags: ['v*']", push: func(p *Push) { p.Kind, p.Ref = Tag, "v1" }, match: true, last: "tags"},
 		"message of a deletion":      {rule: "messages: [x]\n  events: [delete]", push: func(p *Push) { p.Event = Deleted }, match: true, last: "events"},
 		"skip marker in any case":    {rule: ``, push: func(p *Push) { p.Commits[0].Message = "words [Skip CI]" }, last: "skip_markers", note: "says so"},
@@ -130,7 +130,7 @@ rules:
   branches: ["**"]
   since: build
   paths: ["**", "!$auth"]
-  start: {server: bamboo, plan: A-B, report: false}
+  start: {server: bamboo, plan: A-B, branch: none, report: false}
 `)},
 		"teams/a.yaml":        {Data: []byte("defaults: {supersede: running}\nrules: [{name: team-a, paths: [$db], start: {server: ci, job: a}}]")},
 		"teams/deep/b.yaml":   {Data: []byte("rules: [{name: team-b, branches: dev, start: {server: ci, job: b}}]")},
@@ -190,6 +190,17 @@ func TestSkipped(t *testing.T) {
 		if got := s.Decide(push(change), nil).Explain().Skipped; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// TestSkippedBeside: rules that are not for the push beside those that a marker
+// stopped do not hide the marker.
+func TestSkippedBeside(t *testing.T) {
+	s := load(t, strings.Replace(ends, "sources: {", "sources: {other: {host: bitbucket-post, token: y}, ", 1)+
+		"rules: [{name: a, sources: other, start: {server: ci, job: x}}, {name: b, start: {server: ci, job: y}}, {name: c, repos: [\"acme/*\", \"!acme/shop\"], start: {server: ci, job: z}}]")
+	got := s.Decide(push(func(p *Push) { p.Commits[0].Message = "x [ci skip]" }), nil).Explain().Skipped
+	if got != "the head commit's message says [ci skip]" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *Set) match(d *Decision) []*rule {
 		clear(q.sorted)
 		clear(q.paths)
 		clear(q.segments)
-		q.push, q.files, q.owed = nil, Files{}, nil
+		q.forget()
 		s.scratch.Put(q)
 	}
 	return matched

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -135,8 +133,6 @@ func (l *loader) say(list Problems, p Problem) Problems {
 	return append(list, p)
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
-
 // parse reads a file's YAML; the first file is the main one.
 func (l *loader) parse(f File) {
 	l.file = f.Name
@@ -172,8 +168,8 @@ func (l *loader) document(content, needs string) *yaml.Node {
 	documents := yaml.NewDecoder(strings.NewReader(content))
 	if err := documents.Decode(&doc); err != nil && err != io.EOF {
 		line, msg := yamlError(err)
-		at.Line = line
-		l.failAt(at, yamlHint(content, at.Line, msg), "not YAML: %s", msg)
+		at.Line = locate(content, line)
+		l.failAt(at, yamlHint(content, at.Line), "not YAML: %s", msg)
 		return nil
 	}
 	if len(doc.Content) == 0 {
@@ -189,26 +185,6 @@ func (l *loader) document(content, needs string) *yaml.Node {
 		l.failAt(at, "one file is one document; take the --- line out", "a second YAML document begins")
 	}
 	return doc.Content[0]
-}
-
-// yamlError takes the line out of what the parser says.
-func yamlError(err error) (line int, msg string) {
-	msg = strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.FindStringSubmatch(msg); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		msg = msg[len(m[0]):]
-	}
-	return max(line, 1), msg
-}
-
-// yamlHint looks at the line that YAML stumbled over.
-func yamlHint(content string, line int, msg string) string {
-	if strings.Contains(msg, "cannot start any token") || strings.Contains(msg, "tab") {
-		if lines := strings.Split(content, "\n"); line <= len(lines) && strings.Contains(lines[line-1], "\t") {
-			return "indent with spaces, YAML takes no tabs"
-		}
-	}
-	return "check the indentation and quotes around this line; a pattern that begins with * or ! or holds { needs quotes"
 }
 
 // build makes the set of the files that were parsed.

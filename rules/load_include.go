@@ -37,8 +37,12 @@ func (l *loader) included(fsys fs.FS) []File {
 		} else if len(found) == 0 && err == nil {
 			l.warn(l.pos(item), "names are taken from the folder of "+main, "include %q: no file matches", text)
 		}
+		if i := slices.IndexFunc(found, func(name string) bool { return !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") }); i >= 0 {
+			l.fail(item, "name them: teams/*.yaml", "include %q: %s is no .yaml or .yml file", text, found[i])
+			continue
+		}
 		for _, name := range found {
-			if name != main && !strings.HasSuffix(name, ".test.yaml") && !slices.Contains(names, name) {
+			if name != main && !strings.HasSuffix(name, TestSuffix) && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

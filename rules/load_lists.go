@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -159,7 +160,7 @@ func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
 			l.patternProblem(it.at, where(it), it.text, err, "")
 			continue
 		}
-		if remark := remark(d, it.text); remark != nil {
+		if remark := remark(field, it.text); remark != nil {
 			l.warn(it.at, remark.Hint, "%s: the pattern %q %s", where(it), it.text, remark.Text)
 		}
 		e.at, e.set = it.at, it.set
@@ -184,16 +185,6 @@ func (l *loader) patternProblem(at Pos, where, text string, err error, hint stri
 	l.failAt(at, hint, "%s: the pattern %q %v", where, text, err)
 }
 
-func remark(d dialect, text string) *pattern.Error {
-	if d.text {
-		return nil
-	}
-	if strings.HasPrefix(strings.TrimPrefix(text, "!"), "$") {
-		return &pattern.Error{Text: "begins with a dollar sign and names no set", Hint: `a set is inserted whole, as "$name"; write \$ for a literal dollar sign`}
-	}
-	return pattern.Remark(strings.TrimPrefix(text, "!"))
-}
-
 // remarkOrder warns about entries whose place makes them useless.
 func (l *loader) remarkOrder(out *list, what string) {
 	if first := &out.entries[0]; first.negate && !out.negative {
@@ -205,7 +196,10 @@ func (l *loader) remarkOrder(out *list, what string) {
 			continue
 		}
 		for k := i + 1; k < len(out.entries); k++ {
-			if later := &out.entries[k]; later.covers(e) {
+			if later := &out.entries[k]; later.text == e.text {
+				l.warn(e.at, "keep one of them", "in %s: %q is given twice", what, e.text)
+				break
+			} else if later.covers(e) {
 				l.warn(e.at, "take one of them out, or change their order: the last pattern that matches decides", "in %s: %q changes nothing, since %q behind it decides whatever it matches", what, e.text, later.text)
 				break
 			}
@@ -221,8 +215,13 @@ func (l *loader) markers(n *yaml.Node, what string) *list {
 	out := &list{}
 	for _, n := range l.items(n, what) {
 		text, ok := l.text(n, "a marker in "+what)
-		if ok && strings.TrimSpace(text) == "" {
-			l.fail(n, "name some text, such as [skip ci]", "a marker in %s is blank", what)
+		switch bare := strings.Trim(text, "[]"); {
+		case ok && strings.TrimSpace(text) == "":
+			l.fail(n, `name some text, such as "[skip ci]"`, "a marker in %s is blank", what)
+		case ok && (n.Tag == "!!bool" || text == "none"):
+			l.fail(n, "write [] for none", "%s cannot be %q", what, text)
+		case bare == text && slices.Contains(defaultMarkers(), "["+strings.ToLower(text)+"]"):
+			l.warn(l.pos(n), fmt.Sprintf("YAML took the brackets for a list: write %q", "["+text+"]"), "in %s: %q is no marker that people write", what, text)
 		}
 		out.entries = append(out.entries, entry{marker: text, text: text, at: l.pos(n)})
 	}

@@ -57,7 +57,7 @@ func (l *loader) startServer(n, name *yaml.Node, what string, st *start) {
 	if name == nil {
 		hint := "name one of servers: " + strings.Join(names, ", ")
 		if len(names) == 0 {
-			hint = "add servers: {ci: {jenkins: https://…}}, and name it here"
+			hint = "add servers: {ci: {jenkins: https://…}}, and name it here; a file that is included is checked with the one that includes it"
 		}
 		l.fail(n, hint, "%s names no server", what)
 		return
@@ -74,7 +74,11 @@ func (l *loader) startServer(n, name *yaml.Node, what string, st *start) {
 			return
 		}
 	}
-	l.fail(name, suggest(s, names), "%s names the unknown server %q", what, s)
+	hint := suggest(s, names)
+	if len(names) == 0 {
+		hint = "add it to servers; a file that is included is checked with the one that includes it"
+	}
+	l.fail(name, hint, "%s names the unknown server %q", what, s)
 }
 
 func (l *loader) jenkinsStart(n *yaml.Node, f map[string]*yaml.Node, what string, st *start) {

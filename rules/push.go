@@ -47,6 +47,17 @@ type Person struct {
 	Email string `json:"email,omitzero"`
 }
 
+// String is the name, and the e-mail in angle brackets.
+func (p Person) String() string {
+	switch {
+	case p.Email == "" || p.Email == p.Name:
+		return p.Name
+	case p.Name == "":
+		return p.Email
+	}
+	return p.Name + " <" + p.Email + ">"
+}
+
 // A Commit is what is kept of a pushed commit.
 type Commit struct {
 	ID      string    `json:"id"`

@@ -55,6 +55,14 @@ func (q *question) ask(p *Push, files Files, owed Owed) {
 	q.message = pattern.Value{Text: strings.TrimSuffix(strings.TrimSuffix(head.Message, "\n"), "\r")}
 }
 
+// forget lets go of the push.
+func (q *question) forget() {
+	none := pattern.Value{}
+	q.push, q.files, q.owed = nil, Files{}, nil
+	q.repo, q.ref, q.source, q.message = none, none, none, none
+	q.author, q.pusher = [2]pattern.Value{}, [2]pattern.Value{}
+}
+
 // value cuts s at its slashes.
 func (q *question) value(s string) pattern.Value {
 	from := len(q.segments)

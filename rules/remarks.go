@@ -25,20 +25,37 @@ func (l *loader) never(r *rule, at Pos, hint string) {
 // remarkNever finds rules that no push can match.
 func (l *loader) remarkNever(r *rule) {
 	for _, li := range []*list{r.repos, r.branches, r.tags, r.authors, r.pushers, r.messages, r.paths} {
-		if li != nil && !li.negative && !slices.ContainsFunc(li.entries, func(e entry) bool { return !e.negate && !li.taken(&e) }) {
+		if li != nil && !li.negative && !li.leaves() {
 			l.never(r, li.entries[0].at, "everything in this list is taken away again")
 		}
 	}
 	if r.repos != nil && !r.repos.negative && !slices.ContainsFunc(r.repos.entries, hasOwner) {
 		first := &r.repos.entries[0]
-		l.never(r, first.at, `repositories are owner/name: write "*/`+strings.TrimPrefix(first.text, "*")+`", or "**" for all`)
+		l.never(r, first.at, `repositories are owner/name: write "*/`+first.text+`", or "**" for all`)
 	}
 	l.remarkRefs(r, "branches", r.branches, "branch")
 	l.remarkRefs(r, "tags", r.tags, "tag")
 	if r.tags != nil && r.branches == nil && r.ownPaths {
 		l.warn(r.paths.entries[0].at, "take the paths out, or add branches", "the paths of rule %q are never asked: it is for tags", r.name)
 	}
+	if r.each != "" && len(r.starts) > 0 && !slices.ContainsFunc(r.starts, usesEach) {
+		l.warn(r.starts[0].at, "name the entry in the job, the plan or a value by {{.Each}}, or write one rule with all paths", "the entries of each of rule %q start the same", strings.TrimSuffix(r.name, "/"+r.each))
+	}
 	l.remarkHosts(r)
+}
+
+// usesEach says that a start differs by the entry of each.
+func usesEach(st start) bool {
+	for _, t := range st.values {
+		if namesEntry(t.text) {
+			return true
+		}
+	}
+	return namesEntry(st.target) || namesEntry(st.branch)
+}
+
+func namesEntry(text string) bool {
+	return strings.Contains(text, ".Each") || strings.Contains(text, ".Rule")
 }
 
 // remarkRefs finds full names of refs, which no push has.
@@ -56,10 +73,11 @@ func (l *loader) remarkRefs(r *rule, field string, li *list, kind string) {
 	}
 }
 
-// taken says that a later entry takes away all that e matches.
-func (l *list) taken(e *entry) bool {
-	for i := len(l.entries) - 1; i >= 0 && l.entries[i].at != e.at; i-- {
-		if later := &l.entries[i]; later.negate && later.covers(e) {
+// leaves says that something that an entry matches is not taken away again.
+func (l *list) leaves() bool {
+	for i := range l.entries {
+		e := &l.entries[i]
+		if !e.negate && !slices.ContainsFunc(l.entries[i+1:], func(later entry) bool { return later.negate && later.covers(e) }) {
 			return true
 		}
 	}
@@ -68,7 +86,7 @@ func (l *list) taken(e *entry) bool {
 
 // hasOwner says that an entry can match a name of two segments.
 func hasOwner(e entry) bool {
-	return slices.ContainsFunc(e.glob.Alternatives(), func(a pattern.Alternative) bool {
+	return !e.negate && slices.ContainsFunc(e.glob.Alternatives(), func(a pattern.Alternative) bool {
 		return len(a) > 1 || strings.HasPrefix(a.String(), "**")
 	})
 }
@@ -90,6 +108,12 @@ func (l *loader) remarkHosts(r *rule) {
 			return
 		}
 	}
+	for i := range r.starts {
+		st := &r.starts[i]
+		if st.plan != nil && (st.branch == "" || st.branch == "auto") && r.defaultBranch == "" && r.takesMain() {
+			l.warn(st.at, "write default_branch: main (or whatever it is) in the rule or in defaults", "rule %q: the POST service does not tell the default branch, so Bamboo is asked for a plan branch of it, and not for the plan", r.name)
+		}
+	}
 	switch {
 	case admitted == 0:
 		l.never(r, r.sources.entries[0].at, "its sources leave none over")
@@ -98,6 +122,19 @@ func (l *loader) remarkHosts(r *rule) {
 	case r.eventsAt.Line != 0 && !slices.Contains(r.events, Pushed):
 		l.never(r, r.eventsAt, "the POST service sends every change as push")
 	}
+}
+
+// takesMain says that the rule takes one of the usual default branches.
+func (r *rule) takesMain() bool {
+	if r.branches == nil {
+		return r.tags == nil
+	}
+	for _, name := range []string{"main", "master"} {
+		if ok, _ := r.branches.ask(pattern.NewValue(name)); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // remarkRender tries each start on a push that the rule is for.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -135,6 +137,21 @@ func (s *Set) Names() []string {
 		names[i] = r.name
 	}
 	return names
+}
+
+// RuleHint says which rule may be meant by a name that is none; of many, only one
+// that is close.
+func (s *Set) RuleHint(name string) string {
+	names := s.Names()
+	each := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, name+"/") })
+	if len(each) > 0 {
+		return fmt.Sprintf("each makes several rules of it: name one of them, such as %q", each[0])
+	}
+	hint := suggest(name, names)
+	if len(names) > 10 && !strings.HasPrefix(hint, "did you mean") {
+		return "pushgate check says which file is read; its rules have the field name"
+	}
+	return hint
 }
 
 // Hash identifies the files of the set, as written: 64 hex digits of SHA-256.

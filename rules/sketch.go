@@ -38,6 +38,20 @@ func (k *Sketch) Problems(s *Set) []SketchProblem {
 	if k.Repo == "" {
 		wrong("write it as owner/name", k.Prefix+"repo is missing", "repo")
 	}
+	if k.Repo != "" && (!strings.Contains(k.Repo, "/") || strings.ContainsAny(k.Repo, ":@ ") || strings.HasSuffix(k.Repo, ".git")) {
+		wrong("write it as owner/name", fmt.Sprintf("%q is no name of a repository", k.Repo), "repo")
+	}
+	for field, ref := range map[string]string{"branch": k.Branch, "tag": k.Tag} {
+		if short, full := strings.CutPrefix(ref, "refs/"); full {
+			_, short, _ = strings.Cut(short, "/")
+			wrong("write "+short, fmt.Sprintf("%q is the full name of a ref", ref), field)
+		}
+	}
+	for _, f := range k.Files.Paths {
+		if strings.HasPrefix(f, "/") || strings.HasPrefix(f, "./") || strings.HasSuffix(f, "/") {
+			wrong("write the path of a file from the repository's root: src/main.go", fmt.Sprintf("%q is no changed file", f), "file", "files")
+		}
+	}
 	if (k.Branch == "") == (k.Tag == "") {
 		wrong("", fmt.Sprintf("give one of %[1]sbranch and %[1]stag", k.Prefix), "branch", "tag")
 	}

@@ -129,7 +129,7 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	if len(t.Templates()) > 1 {
 		return tmpl{}, errNoTemplates
 	}
-	if err := prepare(t.Root, encode, false); err != nil {
+	if err := prepare(t.Root, encode, turn{}); err != nil {
 		return tmpl{}, err
 	}
 	out := tmpl{text: text, t: t}

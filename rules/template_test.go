@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestTemplateBombs: a small text makes no long value, and a push of many files
@@ -27,8 +26,13 @@ func TestTemplateBombs(t *testing.T) {
 		`{{$x := printf "%*d%[1]*d" 1000000 1}}`:                                           "gives more than",
 		`{{$x := printf .Message .Ref}}`:                                                   "gives more than",
 		`{{$x := join .Message .Files}}`:                                                   "gives more than",
-		`{{range .Files}}{{range $.Files}}{{range $.Files}}{{end}}{{end}}{{end}}`:          "too many turns",
-		`{{$f := .Files}}{{range $f}}{{range $f}}{{if eq . "x"}}x{{end}}{{end}}{{end}}`:    "too many turns",
+		`{{range .Files}}{{range $.Files}}{{range $.Files}}{{end}}{{end}}{{end}}`:          "within a range",
+		`{{$f := .Files}}{{range $f}}{{range $f}}{{if eq . "x"}}x{{end}}{{end}}{{end}}`:    "within a range",
+		`{{range .Files}}{{$x := slug $.Message}}{{end}}`:                                  "within a range",
+		`{{$m := .Message}}{{range .Files}}{{if eq $m .}}{{end}}{{end}}`:                   "within a range",
+		`{{range .Files}}{{with $}}{{if eq .Message "x"}}{{end}}{{end}}{{end}}`:            "within a range",
+		`{{range .Files}}` + strings.Repeat(`{{if eq . "x"}}{{end}}`, 400) + `{{end}}`:     "too many turns",
+		`{{range .Files}}{{if eq $.Branch .}}{{$.Author.Name}}{{end}}{{end}}`:              "",
 		`{{range .Files}}{{$x := dirs "" $.Files}}{{end}}`:                                 "within a range",
 		`{{range .Files}}{{if eq (join "" $.Files) "x"}}{{end}}{{end}}`:                    "within a range",
 		strings.Repeat("{{if .Ref}}", 4000) + strings.Repeat("{{end}}", 4000):              "is longer than",
@@ -41,16 +45,12 @@ func TestTemplateBombs(t *testing.T) {
 		`{{range $i, $f := .Files}}{{if lt $i 3}}{{$f}}{{else}}{{break}}{{end}}{{end}}`:    "",
 		`{{range .Files}}{{else}}{{join "" .Files}}{{end}}{{$x := join "," .Files}}{{""}}`: "",
 	} {
-		from := time.Now()
 		compiled, err := compileTemplate(text, false)
 		if err == nil {
 			_, err = compiled.render(newTemplateData(many, &rule{}))
 		}
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%.70s: %v, want %q", text, err, want)
-		}
-		if took := time.Since(from); took > 10*time.Second {
-			t.Errorf("%.70s took %v", text, took)
 		}
 	}
 }

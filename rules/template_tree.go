@@ -11,12 +11,18 @@ import (
 
 var errNoTemplates = errors.New("define, block and template are not part of the language")
 
+// A turn says whether a part of a template is worked through again and again.
+type turn struct {
+	is  bool     // within a range
+	own []string // variables of ranges, which are one file each
+}
+
 // prepare refuses what is not part of the language: templates within a
-// template, counting and looking through all files at each turn of a range,
-// which could work for hours and print nothing, and unknown fields, also where
-// the samples do not get to. With encode it appends nameFunc to every pipeline
+// template, counting, and looking at the message or at all files at each turn of
+// a range, which could work for hours and print nothing, and unknown fields, also
+// where the samples do not get to. With encode it appends nameFunc to every pipeline
 // whose value is printed. Each turn of a range is made to write nothing first.
-func prepare(list *parse.ListNode, encode, turning bool) error {
+func prepare(list *parse.ListNode, encode bool, in turn) error {
 	if list == nil {
 		return nil
 	}
@@ -26,7 +32,7 @@ func prepare(list *parse.ListNode, encode, turning bool) error {
 		case *parse.TemplateNode:
 			return errNoTemplates
 		case *parse.ActionNode:
-			if err := checkPipe(n.Pipe, turning); err != nil {
+			if err := checkPipe(n.Pipe, in); err != nil {
 				return err
 			}
 			if encode && len(n.Pipe.Decl) == 0 {
@@ -46,14 +52,20 @@ func prepare(list *parse.ListNode, encode, turning bool) error {
 		default:
 			continue
 		}
-		if err := checkPipe(branch.Pipe, turning); err != nil {
+		if err := checkPipe(branch.Pipe, in); err != nil {
 			return err
 		}
-		within := turning || node.Type() == parse.NodeRange
+		within := in
+		if node.Type() == parse.NodeRange {
+			within.is = true
+			for _, v := range branch.Pipe.Decl {
+				within.own = append(within.own[:len(within.own):len(within.own)], v.Ident[0])
+			}
+		}
 		if err := prepare(branch.List, encode, within); err != nil {
 			return err
 		}
-		if err := prepare(branch.ElseList, encode, turning); err != nil {
+		if err := prepare(branch.ElseList, encode, in); err != nil {
 			return err
 		}
 		if node.Type() == parse.NodeRange {
@@ -65,32 +77,44 @@ func prepare(list *parse.ListNode, encode, turning bool) error {
 }
 
 // checkPipe refuses fields that nothing in a template has, and in a range
-// functions that look through all files.
-func checkPipe(node parse.Node, turning bool) error {
+// whatever may be long.
+func checkPipe(node parse.Node, in turn) error {
+	const rangeOnly = "within a range only the file and short fields such as $.Branch are part of the language, not %s"
 	switch n := node.(type) {
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
 			for _, arg := range c.Args {
-				if err := checkPipe(arg, turning); err != nil {
+				if err := checkPipe(arg, in); err != nil {
 					return err
 				}
 			}
 		}
 	case *parse.ChainNode:
-		return checkPipe(n.Node, turning)
-	case *parse.IdentifierNode:
-		if turning && (n.Ident == "dirs" || n.Ident == "join") {
-			return fmt.Errorf("%s within a range is not part of the language; write {{$x := %s …}} before it", n.Ident, n.Ident)
-		}
+		return checkPipe(n.Node, in)
 	case *parse.FieldNode:
+		if in.is && long(n.Ident[0]) {
+			return fmt.Errorf(rangeOnly, "."+n.Ident[0])
+		}
 		return checkField(n.Ident)
 	case *parse.VariableNode:
-		if len(n.Ident) > 1 && n.Ident[0] == "$" {
+		switch {
+		case n.Ident[0] != "$":
+			if in.is && !slices.Contains(in.own, n.Ident[0]) {
+				return fmt.Errorf(rangeOnly, n.Ident[0])
+			}
+		case len(n.Ident) == 1 && in.is:
+			return fmt.Errorf(rangeOnly, "$")
+		case len(n.Ident) > 1 && in.is && long(n.Ident[1]):
+			return fmt.Errorf(rangeOnly, "$."+n.Ident[1])
+		case len(n.Ident) > 1:
 			return checkField(n.Ident[1:])
 		}
 	}
 	return nil
 }
+
+// long says that a field may hold megabytes.
+func long(field string) bool { return field == "Message" || field == "Files" }
 
 // checkField takes the fields of a push, and of a person for within "with".
 func checkField(names []string) error {

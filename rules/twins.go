@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -25,7 +26,11 @@ func (l *loader) remarkTwins() {
 			key := a.build()
 			for _, other := range byBuild[key] {
 				if a.options() != other.options() && l.mayShare(r, other.r) {
-					l.warn(a.at, "the first gives the options; make them equal, or the rules exclude each other", "the rules %q and %q start the same build with different options", other.r.name, r.name)
+					who := fmt.Sprintf("the rules %q and %q start", other.r.name, r.name)
+					if r == other.r {
+						who = fmt.Sprintf("the rule %q starts", r.name)
+					}
+					l.warn(a.at, "the first gives the options; make them equal, or take one out", "%s the same build with different options", who)
 					break
 				}
 			}
@@ -40,9 +45,11 @@ func (l *loader) remarkTwins() {
 // rules for different repositories have no commit in common.
 func (l *loader) contexts() {
 	said := map[string][]asking{}
-	sample := samplePushes()[0]
+	// No text that a rule gives is what a template makes of this push.
+	sample := *samplePushes()[0]
+	sample.Ref, sample.Repo, sample.After, sample.Before = "\x00ref", "\x00owner/\x00name", "\x00after", "\x00before"
 	for _, r := range l.set.rules {
-		data := newTemplateData(sample, r)
+		data := newTemplateData(&sample, r)
 		for i := range r.starts {
 			st := &r.starts[i]
 			if st.noReport {
@@ -80,13 +87,17 @@ func (a asking) build() string {
 
 // options are what the first of two askings gives.
 func (a asking) options() any {
+	context := ""
+	if a.context != nil {
+		context = a.context.text
+	}
 	return struct {
-		delay                                                 int64
-		createBranch, allStages, anyRevision, noFollow, quiet bool
-		stage, supersede, since                               string
+		delay                                                          int64
+		createBranch, allStages, anyRevision, noFollow, quiet, skipped bool
+		stage, supersede, since, context                               string
 	}{
-		int64(a.delay), a.createBranch, a.allStages, a.anyRevision, a.noFollow, a.noReport,
-		a.stage, a.r.supersede, a.r.since,
+		int64(a.delay), a.createBranch, a.allStages, a.anyRevision, a.noFollow, a.noReport, a.reportSkipped,
+		a.stage, a.r.supersede, a.r.since, context,
 	}
 }
 

@@ -62,6 +62,14 @@ func unknownHint(name string, known []string) string {
 		if slices.Contains(known, "start") {
 			return "write it within start: {server: …, job: …}"
 		}
+	case "tests":
+		if slices.Contains(known, "rules") {
+			return "this is a file of rule tests: run pushgate test with it"
+		}
+	case "sources", "servers", "rules", "sets":
+		if slices.Contains(known, "tests") {
+			return "this is a rule file: pushgate test takes *.test.yaml files, and the rules by --rules"
+		}
 	case "on", "when", "if", "trigger", "triggers":
 		if slices.Contains(known, "rules") {
 			return "what starts a build is said in each of rules, by branches, tags, events and paths"
@@ -195,6 +203,8 @@ var (
 	envRef   = regexp.MustCompile(`\$\{([^}]*)\}`)
 	shellRef = regexp.MustCompile(`^\$\w+$`)
 	envName  = regexp.MustCompile(`^[A-Z][A-Z_]*$`)
+
+	envSpelling = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // expand reads a value that may be ${NAME} or file:/path. ok is false where
@@ -214,7 +224,11 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 		case errors.Is(err, ErrUnresolved):
 			ok = false
 		case err != nil:
-			l.fail(n, "set it where pushgate starts, or write file:/path/of/a/file", "%s: %v", what, err)
+			hint := "set it where pushgate starts, or write file:/path/of/a/file"
+			if strings.HasPrefix(ref, "file:") {
+				hint = "put it there, readable for pushgate"
+			}
+			l.fail(n, hint, "%s: %v", what, err)
 			ok = false
 		case strings.TrimSpace(v) == "":
 			l.fail(n, "give it a value where pushgate starts", "%s: %s is empty", what, ref)
@@ -237,8 +251,14 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 		l.fail(n, "write ${"+name+"}", "%s is not expanded", what)
 		return "", false
 	}
+	for _, m := range envRef.FindAllStringSubmatch(s, -1) {
+		if !envSpelling.MatchString(m[1]) {
+			l.fail(n, "write ${NAME}: letters, digits and underscores, and no default", "%s: ${…} names no variable", what)
+			return "", false
+		}
+	}
 	s = envRef.ReplaceAllStringFunc(s, func(m string) string { return get(m[2 : len(m)-1]) })
-	if ok && strings.Contains(n.Value, "${") && !envRef.MatchString(n.Value) {
+	if ok && strings.Contains(envRef.ReplaceAllString(n.Value, ""), "${") {
 		l.fail(n, "write ${NAME}", "%s holds an unclosed ${", what)
 	}
 	return s, ok

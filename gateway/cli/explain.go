@@ -70,7 +70,7 @@ func (p *program) explain() *cobra.Command {
 				if rule != "" {
 					v, known := d.Verdict(rule)
 					if !known {
-						return fmt.Errorf("there is no rule %q in %s", rule, rulesPath)
+						return usagef("there is no rule %q in %s; %s", rule, rulesPath, set.RuleHint(rule))
 					}
 					e.Rules = []rules.Verdict{v}
 					e.Builds = slices.DeleteFunc(e.Builds, func(b rules.Build) bool { return !slices.Contains(b.Rules, rule) })
@@ -94,7 +94,7 @@ func (p *program) explain() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&rulesPath, "rules", p.rulesFlag(), "rule file")
-	c.Flags().StringVar(&source, "source", "", "source the push comes through (default: the only one)")
+	c.Flags().StringVar(&source, "source", "", "source the push comes through (default: of a body the only one, else the first)")
 	c.Flags().StringVar(&rule, "rule", "", "show all that this rule asked, and what it starts")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().StringVar(&f.repo, "repo", "", "owner/name")

@@ -151,7 +151,7 @@ func (c *clone) more(other string) string {
 }
 
 // commit finds the commit a revision names; of an annotated tag, the commit it
-// points to. Only here a user's text reaches git.
+// points to.
 func (c *clone) commit(rev string) (string, error) {
 	missing := fmt.Errorf("there is no commit %q in this clone%s", rev, c.more("; check its spelling, or fetch it (git fetch)"))
 	id, err := c.line("rev-parse", "--verify", "--end-of-options", rev)

@@ -1,9 +1,7 @@
 package pattern
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 )
 
 // Covers says that p matches whatever other matches. It may miss that it does,
@@ -59,28 +57,4 @@ func (p *Pattern) Literal() (string, bool) {
 		return "", false
 	}
 	return key[0].Text, true
-}
-
-var (
-	quantifiedClass = regexp.MustCompile(`[^\\\]]\]\+`)
-	commaAndSpace   = regexp.MustCompile(`(^|[^\\]), `)
-	expression      = regexp.MustCompile(`\{\{[- ]*\.`)
-)
-
-// Remark gives a warning about a source that compiles and probably does not
-// mean what its author thinks; nil if there is none.
-func Remark(src string) *Error {
-	switch {
-	case strings.Contains(src, "]+") && quantifiedClass.MatchString(src):
-		return bad("holds ]+, which is no quantifier here: + is a plus sign", "repeat the class, or write * behind it")
-	case strings.HasPrefix(src, "^") || strings.HasSuffix(src, "$") && !strings.HasSuffix(src, `\$`):
-		return bad("looks like a regular expression, and is read as a glob", "write a glob: main, release/*, **/*.go")
-	case strings.Contains(src, "{{") && expression.MatchString(src):
-		return bad("looks like a template, and is read as a glob", "patterns hold no {{…}}; write the names out")
-	case strings.Contains(src, ", ") && commaAndSpace.MatchString(src):
-		return bad("holds a comma and a space", `write a list: [main, dev], or braces without spaces: {main,dev}; \, for a literal comma`)
-	case strings.HasSuffix(src, "?") && !strings.HasSuffix(src, `\?`):
-		return bad("ends with ?, which is exactly one character here, not an optional one", `write {x,} for an optional x`)
-	}
-	return nil
 }
