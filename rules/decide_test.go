@@ -38,6 +38,7 @@ func TestConditions(t *testing.T) {
 	}{
 		"no condition":               {rule: ``, match: true},
 		"repos in any case":          {rule: `repos: ACME/shop`, match: true, last: "repos"},
+		"repos by an upper class":    {rule: `repos: "acme/[[:upper:]]*"`, match: true, last: "repos"},
 		"another repo":               {rule: `repos: acme/other`, last: "repos", note: "no pattern matches"},
 		"branch":                     {rule: `branches: [main]`, match: true, last: "branches"},
 		"branches are case-sensible": {rule: `branches: [Main]`, last: "branches"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 func (p *program) check() *cobra.Command {
 	var strict bool
+	var path string
 	c := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "load the rules and say what is wrong with them",
@@ -20,7 +22,6 @@ func (p *program) check() *cobra.Command {
 			"warning with its place. Values from the environment need not be there.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			path := p.rulesFlag()
 			if len(args) == 1 {
 				path = args[0]
 			}
@@ -35,7 +36,7 @@ func (p *program) check() *cobra.Command {
 					warnings = append(warnings, rules.Problem{At: src.At, Text: err.Error(), Hint: "pushgate serve refuses these rules until it does"})
 				}
 			}
-			p.tell("warning", warnings)
+			p.tell("warning", filepath.Dir(path), warnings)
 			if len(missing) > 0 {
 				fmt.Fprintf(p.errOut, "note: not set here, and needed by pushgate serve: %s\n", strings.Join(missing, ", "))
 			}
@@ -54,6 +55,7 @@ func (p *program) check() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().StringVar(&path, "rules", p.rulesFlag(), "rule file, as FILE")
 	c.Flags().BoolVar(&strict, "strict", false, "warnings fail")
 	return c
 }

@@ -95,12 +95,15 @@ func (p *program) reading(missing *[]string) rules.Lookup {
 // told is how many problems are printed: nobody reads more at once.
 const told = 100
 
-// tell prints problems of a rule file.
-func (p *program) tell(kind string, problems []rules.Problem) {
+// tell prints problems of a rule file, their places as seen from here.
+func (p *program) tell(kind, folder string, problems []rules.Problem) {
 	for i, problem := range problems {
 		if i == told {
 			fmt.Fprintf(p.errOut, "and %d more\n", len(problems)-told)
 			return
+		}
+		if problem.At.File != "" {
+			problem.At.File = filepath.Join(folder, problem.At.File)
 		}
 		if kind != "" {
 			problem.Text = kind + ": " + problem.Text
@@ -115,11 +118,12 @@ func (p *program) rulesError(path string, err error) error {
 	if !ok {
 		return err
 	}
-	p.tell("", problems)
-	s := "s"
-	if len(problems) == 1 {
-		s = ""
-	}
-	fmt.Fprintf(p.errOut, "%s: %d error%s\n", path, len(problems), s)
+	p.tellErrors(filepath.Dir(path), path, problems)
 	return errSaid
+}
+
+// tellErrors prints the problems of one file, and how many they are.
+func (p *program) tellErrors(folder, path string, problems rules.Problems) {
+	p.tell("", folder, problems)
+	fmt.Fprintf(p.errOut, "%s: %s\n", path, count(len(problems), "error"))
 }

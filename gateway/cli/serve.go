@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -45,7 +46,7 @@ func (p *program) serve() *cobra.Command {
 				return p.rulesError(rulesPath, first.err)
 			}
 			set := first.set
-			p.tell("warning", set.Warnings())
+			p.tell("warning", filepath.Dir(rulesPath), set.Warnings())
 			log := slog.New(slog.NewTextHandler(p.errOut, nil))
 			l, err := ledger.Open(ctx, ledger.Options{Database: database, Logger: log})
 			if err != nil {

@@ -119,7 +119,7 @@ func (p *program) printTests(set *rules.Set, files []testedFile, cover bool, run
 		f := &files[i]
 		if len(f.problems) > 0 {
 			unread++
-			_ = p.rulesError(f.path, f.problems) // it is said once, below
+			p.tellErrors("", f.path, f.problems)
 		}
 		if len(f.results) > 0 {
 			tested++
@@ -135,7 +135,7 @@ func (p *program) printTests(set *rules.Set, files []testedFile, cover bool, run
 	if len(ran) == 0 && unread == 0 {
 		return fmt.Errorf("no test has a name that matches %q\n  hint: --run is a regular expression, and a is not A", run)
 	}
-	if cover {
+	if cover && len(ran) > 0 {
 		p.printCoverage(set.Coverage(ran))
 	}
 	sum := count(len(ran), "test") + ", " + count(tested, "file")

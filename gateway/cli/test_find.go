@@ -12,8 +12,6 @@ import (
 	"github.com/pushgate/pushgate/rules"
 )
 
-const testSuffix = ".test.yaml"
-
 // maxTestSearch bounds the files and folders that are looked at for tests.
 const maxTestSearch = 100_000
 
@@ -66,7 +64,7 @@ func testsBelow(fsys fs.FS, set *rules.Set) ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case !d.IsDir() && strings.HasSuffix(name, testSuffix):
+		case !d.IsDir() && strings.HasSuffix(name, rules.TestSuffix):
 			found = append(found, name)
 		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || foreign(name)):
 			return fs.SkipDir
@@ -83,7 +81,7 @@ func testsBelow(fsys fs.FS, set *rules.Set) ([]string, error) {
 			return nil, err
 		}
 		for _, d := range beside {
-			if !d.IsDir() && strings.HasSuffix(d.Name(), testSuffix) {
+			if !d.IsDir() && strings.HasSuffix(d.Name(), rules.TestSuffix) {
 				found = append(found, path.Join(path.Dir(name), d.Name()))
 			}
 		}

@@ -156,13 +156,17 @@ func (w *watcher) reload(ctx context.Context, asked bool) {
 	case err != nil:
 		w.failed(err, news)
 	default:
+		before := w.inForce.set.Len()
 		w.inForce, w.failure, w.retry = w.last, "", false
 		message := "rules reloaded"
 		if same {
 			message = "rules unchanged"
 		}
 		set := w.last.set
-		w.log.Info(message, "rules", set.Len(), "hash", set.Hash()[:12], "warnings", len(set.Warnings()))
+		w.log.Info(message, "rules", set.Len(), "before", before, "hash", set.Hash()[:12], "warnings", len(set.Warnings()))
+		if !same {
+			w.told(slog.LevelWarn, "warning about the rules", set.Warnings())
+		}
 	}
 }
 
@@ -173,13 +177,7 @@ func (w *watcher) failed(err error, news bool) {
 	if known {
 		return
 	}
-	for _, p := range problems[:min(len(problems), problemsLogged)] {
-		what := []any{"at", p.At, "problem", p.Text}
-		if p.Hint != "" {
-			what = append(what, "hint", p.Hint)
-		}
-		w.log.Error("error in the rules", what...)
-	}
+	w.told(slog.LevelError, "error in the rules", problems)
 	log := w.log.With("hash", w.inForce.set.Hash()[:12])
 	if content {
 		log.Error("rules not reloaded; those in force stay", "errors", len(problems))
@@ -187,4 +185,15 @@ func (w *watcher) failed(err error, news bool) {
 		log.Error("rules not reloaded; those in force stay", "error", err)
 	}
 	w.o.Failed(err)
+}
+
+// told logs problems of the rules, each in a record of its own.
+func (w *watcher) told(level slog.Level, message string, problems []rules.Problem) {
+	for _, p := range problems[:min(len(problems), problemsLogged)] {
+		what := []any{"at", p.At, "problem", p.Text}
+		if p.Hint != "" {
+			what = append(what, "hint", p.Hint)
+		}
+		w.log.Log(context.Background(), level, message, what...)
+	}
 }

@@ -46,7 +46,7 @@ func (s *Server) resolve(ctx context.Context, op string, req triggers.Request) (
 			Op:     op,
 			Status: http.StatusNotFound,
 			Reason: fmt.Sprintf("no plan branch %q", displayName(req.Branch)),
-			Hint:   "create the plan branch in Bamboo, or set create_branch: true; check the plan's key, too",
+			Hint:   "create the plan branch in Bamboo, or set create_branch: true; if the plan itself builds this branch, name it in default_branch of the rule; check the plan's key, too",
 		}
 	}
 	s.keys.put(req.Target, req.Branch, found.key)
