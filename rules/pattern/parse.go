@@ -159,11 +159,15 @@ func expand(seq tokens) ([]tokens, error) {
 		return []tokens{seq}, nil
 	}
 	forms := []tokens{{}}
-	for _, t := range seq {
-		ways := []tokens{{t}}
-		if t.kind == tokBrace {
-			ways = nil
-			for _, alt := range t.alts {
+	for len(seq) > 0 {
+		n := slices.IndexFunc(seq, func(t token) bool { return t.kind == tokBrace })
+		if n < 0 {
+			n = len(seq)
+		}
+		ways := []tokens{seq[:n]}
+		if n == 0 {
+			n, ways = 1, nil
+			for _, alt := range seq[0].alts {
 				sub, err := expand(alt)
 				if err != nil {
 					return nil, err
@@ -171,6 +175,7 @@ func expand(seq tokens) ([]tokens, error) {
 				ways = append(ways, sub...)
 			}
 		}
+		seq = seq[n:]
 		if len(forms)*len(ways) > maxAlternatives {
 			return nil, tooMany()
 		}

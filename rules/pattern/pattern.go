@@ -25,6 +25,13 @@ const (
 // A Pattern is a compiled glob.
 type Pattern struct {
 	alternatives []Alternative
+	globs        int // how many different ones were compiled
+}
+
+// A compiler compiles each segment of a pattern once, in however many
+// alternatives it stands.
+type compiler struct {
+	globs map[string]*glob.Pattern
 }
 
 // An Alternative is one brace-free form of a pattern, segment by segment.
@@ -72,6 +79,15 @@ func (p *Pattern) Match(v Value) bool {
 // matches.
 func (p *Pattern) Alternatives() []Alternative { return p.alternatives }
 
+// Size is about what the pattern takes of memory, in parts of 100 bytes.
+func (p *Pattern) Size() int {
+	n := 10 * p.globs
+	for _, a := range p.alternatives {
+		n += 8 + 2*len(a)
+	}
+	return n
+}
+
 // Match says whether the whole value matches. It walks both lists with one way
 // back, to the last globstar: every other segment consumes exactly one of the
 // value's, so an earlier globstar never needs another try. Cost is at most
@@ -112,9 +128,9 @@ func Compile(src string, rooted bool) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pattern{}
+	p, c := &Pattern{}, compiler{map[string]*glob.Pattern{}}
 	for _, form := range forms {
-		alts, err := compileForm(form, rooted)
+		alts, err := c.form(form, rooted)
 		if err != nil {
 			if len(forms) > 1 {
 				err.Text += fmt.Sprintf(" (in the alternative %q)", form)
@@ -125,6 +141,7 @@ func Compile(src string, rooted bool) (*Pattern, error) {
 			return nil, tooMany()
 		}
 	}
+	p.globs = len(c.globs)
 	return p, nil
 }
 
@@ -132,9 +149,9 @@ func tooMany() *Error {
 	return bad(fmt.Sprintf("expands to more than %d alternatives", maxAlternatives), "write several patterns instead")
 }
 
-// compileForm compiles one brace-free form. A "**" inside a segment crosses
+// form compiles one brace-free form. A "**" inside a segment crosses
 // slashes: a**b is a*b or a*/**/*b, so a form may become several alternatives.
-func compileForm(form tokens, rooted bool) ([]Alternative, *Error) {
+func (c compiler) form(form tokens, rooted bool) ([]Alternative, *Error) {
 	segs := form.split()
 	if len(segs) > 1 && len(segs[0]) == 0 {
 		if !rooted {
@@ -150,7 +167,7 @@ func compileForm(form tokens, rooted bool) ([]Alternative, *Error) {
 		if err := checkSegment(seg, i, len(segs), form); err != nil {
 			return nil, err
 		}
-		ways, err := compileSegment(seg)
+		ways, err := c.segment(seg)
 		if err != nil {
 			return nil, err
 		}
@@ -185,9 +202,9 @@ func checkSegment(seg tokens, i, n int, form tokens) *Error {
 	return nil
 }
 
-// compileSegment gives the ways a segment can be matched, each a run of
+// segment gives the ways a segment can be matched, each a run of
 // segments: one way, unless a "**" stands beside something else.
-func compileSegment(seg tokens) ([]Alternative, *Error) {
+func (c compiler) segment(seg tokens) ([]Alternative, *Error) {
 	if len(seg) == 1 && seg[0].kind == tokGlobstar {
 		return []Alternative{{{globstar: true}}}, nil
 	}
@@ -197,15 +214,15 @@ func compileSegment(seg tokens) ([]Alternative, *Error) {
 		}
 		star := token{kind: tokStar}
 		within := append(append(append(tokens{}, seg[:i]...), star), seg[i+1:]...)
-		head, err := compileOne(append(append(tokens{}, seg[:i]...), star))
+		head, err := c.one(append(append(tokens{}, seg[:i]...), star))
 		if err != nil {
 			return nil, err
 		}
-		same, err := compileSegment(within)
+		same, err := c.segment(within)
 		if err != nil {
 			return nil, err
 		}
-		tails, err := compileSegment(append(tokens{star}, seg[i+1:]...))
+		tails, err := c.segment(append(tokens{star}, seg[i+1:]...))
 		if err != nil {
 			return nil, err
 		}
@@ -218,15 +235,15 @@ func compileSegment(seg tokens) ([]Alternative, *Error) {
 		}
 		return ways, nil
 	}
-	one, err := compileOne(seg)
+	one, err := c.one(seg)
 	if err != nil {
 		return nil, err
 	}
 	return []Alternative{{one}}, nil
 }
 
-// compileOne compiles a segment without "**".
-func compileOne(seg tokens) (segment, *Error) {
+// one compiles a segment without "**".
+func (c compiler) one(seg tokens) (segment, *Error) {
 	seg = seg.collapseStars()
 	if seg.literal() {
 		return segment{literal: seg.String()}, nil
@@ -240,12 +257,19 @@ func compileOne(seg tokens) (segment, *Error) {
 	if stars > maxStarsInSegment {
 		return segment{}, bad(fmt.Sprintf("has more than %d * in one segment", maxStarsInSegment), "write a simpler pattern")
 	}
-	g, err := glob.Compile(seg.gobwas())
-	if err != nil {
-		return segment{}, bad("cannot be compiled: "+err.Error(), "")
+	text := seg.gobwas()
+	g := c.globs[text]
+	if g == nil {
+		var err error
+		if g, err = glob.Compile(text); err != nil {
+			return segment{}, bad("cannot be compiled: "+err.Error(), "")
+		}
+		c.globs[text] = g
 	}
 	return segment{glob: g, head: seg.head(), tail: seg.tail()}, nil
 }
+
+var anything = glob.MustCompile("*")
 
 // normalise merges neighbouring globstars and makes a trailing one, unless it
 // stands alone, ask for at least one segment: a/** is below a, not a.
@@ -258,7 +282,7 @@ func normalise(a Alternative) Alternative {
 		out = append(out, s)
 	}
 	if n := len(out); n > 1 && out[n-1].globstar {
-		out = append(out, segment{glob: glob.MustCompile("*")})
+		out = append(out, segment{glob: anything})
 	}
 	return out
 }
