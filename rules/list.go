@@ -78,7 +78,7 @@ func (d dialect) newEntry(text string) (entry, error) {
 	src, negated := strings.CutPrefix(text, "!")
 	e.negate = negated
 	if d.fold {
-		src = strings.ToLower(src)
+		src = strings.ReplaceAll(strings.ToLower(src), "[:upper:]", "[:lower:]")
 	}
 	var err error
 	if d.text {

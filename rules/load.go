@@ -213,6 +213,9 @@ func yamlError(err error) (line int, msg string) {
 
 // yamlHint looks at the line that YAML stumbled over.
 func yamlHint(content string, line int, msg string) string {
+	if strings.Contains(msg, "control characters") {
+		return "save it as UTF-8, without NUL and the like"
+	}
 	if strings.Contains(msg, "cannot start any token") || strings.Contains(msg, "tab") {
 		if lines := strings.Split(content, "\n"); line <= len(lines) && strings.Contains(lines[line-1], "\t") {
 			return "indent with spaces, YAML takes no tabs"
