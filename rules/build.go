@@ -171,6 +171,9 @@ func (st *start) planBranch(r *rule, p *Push) (string, error) {
 		if p.Kind == Tag {
 			return "", fmt.Errorf("a tag has no plan branch: write branch: none to build the plan, or name a branch")
 		}
+		if p.Ref == "" {
+			return "", fmt.Errorf("the push names no branch")
+		}
 		main := r.defaultBranch
 		if main == "" {
 			main = p.DefaultBranch

@@ -38,7 +38,7 @@ func TestConditions(t *testing.T) {
 	}{
 		"no condition":               {rule: ``, match: true},
 		"repos in any case":          {rule: `repos: ACME/shop`, match: true, last: "repos"},
-		"repos by an upper class":    {rule: `repos: "acme/[[:upper:]]*"`, match: true, last: "repos"},
+		"repos by class in any case": {rule: `repos: "[[:upper:]]*/[!a-r]*"`, match: true, last: "repos"},
 		"another repo":               {rule: `repos: acme/other`, last: "repos", note: "no pattern matches"},
 		"branch":                     {rule: `branches: [main]`, match: true, last: "branches"},
 		"branches are case-sensible": {rule: `branches: [Main]`, last: "branches"},
@@ -277,6 +277,7 @@ func TestPlanBranch(t *testing.T) {
 		{start: "", ruleField: "default_branch: main", branch: ""},
 		{start: "", push: func(p *Push) { p.DefaultBranch = "main" }, branch: ""},
 		{start: "", ruleField: "default_branch: other", push: func(p *Push) { p.DefaultBranch = "main" }, branch: "main"},
+		{start: "", push: func(p *Push) { p.Ref = "" }, err: "names no branch"},
 		{start: ", branch: none", branch: ""},
 		{start: ", branch: stable", branch: "stable"},
 		{start: "", ruleField: `tags: ["**"]`, push: func(p *Push) { p.Kind = Tag }, err: "a tag has no plan branch"},

@@ -17,6 +17,7 @@ type index struct {
 	byName map[string]int32
 	lists  int // how many ids of lists there are
 	gates  int // and of gates
+	room   int // for rules in buckets, see place
 }
 
 // small is the number of rules up to which asking them one by one is quicker.
@@ -54,10 +55,11 @@ type finder struct {
 	sure, unsure []int32
 }
 
-func newIndex(all []*rule, lists int) index {
+// newIndex indexes the rules; room bounds how large the index grows.
+func newIndex(all []*rule, lists, room int) index {
 	x := index{
 		repos: map[string]*bucket{}, owners: map[string]*bucket{}, rest: &bucket{},
-		byName: make(map[string]int32, len(all)), lists: lists,
+		byName: make(map[string]int32, len(all)), lists: lists, room: room,
 	}
 	gates := map[gateKey]int32{}
 	for _, r := range all {
@@ -99,7 +101,9 @@ func (r *rule) gateKey() gateKey {
 	return key
 }
 
-// place puts a rule into the buckets of its repositories.
+// place puts a rule into the buckets of its repositories. Each bucket has its
+// own finders: where many patterns of many repositories would make too many of
+// them, the rule is among those that any repository may match.
 func (x *index) place(r *rule) {
 	if r.repos == nil || r.repos.negative {
 		x.rest.rules = append(x.rest.rules, r)
@@ -127,6 +131,17 @@ func (x *index) place(r *rule) {
 				return
 			}
 		}
+	}
+	size := 1
+	if r.paths != nil {
+		for i := range r.paths.entries {
+			cost, _ := r.paths.entries[i].size()
+			size += cost
+		}
+	}
+	if x.room -= size * (len(exact) + len(owners)); x.room < 0 {
+		x.rest.rules = append(x.rest.rules, r)
+		return
 	}
 	add := func(m map[string]*bucket, keys []string) {
 		for _, key := range keys {
@@ -165,6 +180,7 @@ func (b *bucket) build() {
 	}
 	keys := make([][]pattern.Key, 0, len(b.lists)) // by finder
 	byAlternative := map[string]int32{}
+	byEntry := map[int32][]int32{}
 	for i := range b.lists {
 		l := b.lists[i].list
 		if l.negative || !findable(l) {
@@ -176,15 +192,22 @@ func (b *bucket) build() {
 			if e.negate {
 				continue
 			}
-			for _, a := range e.glob.Alternatives() {
-				text := a.String()
-				at, seen := byAlternative[text]
-				if !seen {
-					at = int32(len(b.all))
-					byAlternative[text] = at
-					keys = append(keys, a.Keys())
-					b.all = append(b.all, finder{alternative: a, below: keys[at][0].Kind == pattern.Below})
+			found, seen := byEntry[e.id]
+			if !seen {
+				for _, a := range e.glob.Alternatives() {
+					text := a.String()
+					at, seen := byAlternative[text]
+					if !seen {
+						at = int32(len(b.all))
+						byAlternative[text] = at
+						keys = append(keys, a.Keys())
+						b.all = append(b.all, finder{alternative: a, below: keys[at][0].Kind == pattern.Below})
+					}
+					found = append(found, at)
 				}
+				byEntry[e.id] = found
+			}
+			for _, at := range found {
 				f := &b.all[at]
 				if e.final {
 					f.sure = append(f.sure, int32(i))

@@ -11,6 +11,9 @@ type jobPath []tmpl
 
 // compileJob splits at the slashes outside {{ }} and compiles each piece.
 func compileJob(text string) (jobPath, error) {
+	if len(text) > maxTemplate {
+		return nil, fmt.Errorf("is longer than %d bytes", maxTemplate)
+	}
 	var path jobPath
 	for _, piece := range splitOutsideActions(text) {
 		t, err := compileTemplate(piece, true)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/pushgate/pushgate/rules/pattern"
@@ -23,6 +24,7 @@ type entry struct {
 	marker string
 	text   string // as written, "!" included
 	set    string // the set it was inserted from, or ""
+	id     int32  // the same for equal texts of one dialect; 0: a marker
 	negate bool
 	// final says that no later entry can take away what this one matched.
 	final bool
@@ -116,15 +118,17 @@ func (l *list) finish() {
 	}
 }
 
-// key is the same for lists that decide the same.
+// key is the same for lists of one field that decide the same.
 func (l *list) key(field string) string {
-	var b strings.Builder
-	b.WriteString(field)
+	key := append([]byte(field), 0)
 	for i := range l.entries {
-		b.WriteByte(0)
-		b.WriteString(l.entries[i].text)
+		e := &l.entries[i]
+		key = binary.AppendUvarint(key, uint64(e.id))
+		if e.id == 0 {
+			key = append(binary.AppendUvarint(key, uint64(len(e.text))), e.text...)
+		}
 	}
-	return b.String()
+	return string(key)
 }
 
 // literal gives a value that is in the list, where its first entry is one.

@@ -13,9 +13,6 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxFileBytes bounds a rule file.
-const maxFileBytes = 32 << 20
-
 // A Lookup gives the value behind ${NAME} (ref is NAME) or file:/path (ref is
 // the whole text). An error it returns becomes a problem of the file, except
 // [ErrUnresolved].
@@ -31,14 +28,7 @@ func Unresolved(string) (string, error) { return "", ErrUnresolved }
 // Load reads the rule file name from fsys, and those it includes. The error is
 // of type [Problems] where the file can be read but is wrong.
 func Load(fsys fs.FS, name string, lookup Lookup) (*Set, error) {
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
-		return nil, fmt.Errorf("read rules: %w", err)
-	}
-	if info.Size() > maxFileBytes {
-		return nil, Problems{{At: Pos{File: name}, Text: tooLargeFile}}
-	}
-	content, err := fs.ReadFile(fsys, name)
+	content, err := read(fsys, name, maxFileBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
@@ -56,7 +46,7 @@ func LoadMain(fsys fs.FS, main File, lookup Lookup) (*Set, error) {
 	return l.build()
 }
 
-const tooLargeFile = "the file is larger than 32 MB"
+const tooLargeFile = "the rule files are larger than 32 MB"
 
 // LoadFiles is Load for files that were read already, as [Set.Files] gives
 // them: the main file, and those it includes.
@@ -87,6 +77,7 @@ type loader struct {
 	set      *Set
 	problems Problems
 	warnings Problems
+	room     room
 
 	sets        map[string]*patternSet
 	usedServers map[string]bool
@@ -94,6 +85,7 @@ type loader struct {
 	said        map[Problem]bool
 
 	startFields []string
+	namesSource map[string]bool // texts of patterns that were looked at
 
 	ids       map[string]int32 // of lists, by key
 	entries   map[entryKey]*compiled
@@ -103,9 +95,10 @@ type loader struct {
 
 func newLoader(lookup Lookup) *loader {
 	return &loader{
-		lookup: lookup, set: &Set{}, startFields: fieldsOf[startFormat](),
+		lookup: lookup, set: &Set{}, room: newRoom(), startFields: fieldsOf[startFormat](),
 		sets: map[string]*patternSet{}, usedServers: map[string]bool{}, firstByName: map[string]Pos{}, said: map[Problem]bool{},
-		ids: map[string]int32{}, entries: map[entryKey]*compiled{}, templates: map[string]tmpl{}, jobs: map[string]jobPath{},
+		namesSource: map[string]bool{},
+		ids:         map[string]int32{}, entries: map[entryKey]*compiled{}, templates: map[string]tmpl{}, jobs: map[string]jobPath{},
 	}
 }
 
@@ -116,11 +109,15 @@ func (l *loader) fail(n *yaml.Node, hint, format string, args ...any) {
 }
 
 func (l *loader) failAt(at Pos, hint, format string, args ...any) {
-	l.problems = l.say(l.problems, Problem{at, fmt.Sprintf(format, args...), hint})
+	if l.room.problems = len(l.problems) >= maxProblems; !l.room.problems {
+		l.problems = l.say(l.problems, Problem{at, fmt.Sprintf(format, clip(args)...), hint})
+	}
 }
 
 func (l *loader) warn(at Pos, hint, format string, args ...any) {
-	l.warnings = l.say(l.warnings, Problem{at, fmt.Sprintf(format, args...), hint})
+	if l.room.warnings = len(l.warnings) >= maxProblems; !l.room.warnings {
+		l.warnings = l.say(l.warnings, Problem{at, fmt.Sprintf(format, clip(args)...), hint})
+	}
 }
 
 // say adds a problem that was not told before: what stands in a set or in
@@ -139,12 +136,26 @@ func (l *loader) parse(f File) {
 	l.files = append(l.files, f)
 	l.tops = append(l.tops, nil)
 	l.docs = append(l.docs, nil)
+	if !l.spend(&l.room.bytes, len(f.Content)) {
+		return
+	}
+	if n := marks(f.Content); n > l.room.nodes && !l.spend(&l.room.nodes, n) {
+		return
+	}
 	needs := "it needs sources, servers and rules"
 	if len(l.files) > 1 {
 		needs = "take it out of include, or write rules, sets or defaults"
 	}
 	doc := l.document(f.Content, needs)
 	if doc == nil {
+		return
+	}
+	w := weigh(doc, maxNodes, map[*yaml.Node]int{})
+	if w < 0 {
+		l.fail(doc, "write it out", "an alias is used within what it stands for")
+		return
+	}
+	if !l.spend(&l.room.nodes, w) {
 		return
 	}
 	here := len(l.files) - 1
@@ -169,7 +180,7 @@ func (l *loader) document(content, needs string) *yaml.Node {
 	if err := documents.Decode(&doc); err != nil && err != io.EOF {
 		line, msg := yamlError(err)
 		at.Line = locate(content, line)
-		l.failAt(at, yamlHint(content, at.Line), "not YAML: %s", msg)
+		l.failAt(at, yamlHint(content, at.Line, msg), "not YAML: %s", msg)
 		return nil
 	}
 	if len(doc.Content) == 0 {
@@ -216,14 +227,21 @@ func (l *loader) build() (*Set, error) {
 	}
 	l.contexts()
 	if len(l.problems) > 0 {
-		l.problems.sort(l.files)
-		return nil, l.problems
+		return nil, l.told(l.problems, l.room.problems)
 	}
 	l.remarks()
-	l.warnings.sort(l.files)
-	l.set.warnings = l.warnings
-	l.set.index = newIndex(l.set.rules, len(l.ids))
+	l.set.warnings = l.told(l.warnings, l.room.warnings)
+	l.set.index = newIndex(l.set.rules, len(l.ids), maxSize)
 	return l.set, nil
+}
+
+// told sorts problems; with more, it says that there are.
+func (l *loader) told(problems Problems, more bool) Problems {
+	problems.sort(l.files)
+	if more {
+		problems = append(problems, Problem{Pos{File: l.files[0].Name}, fmt.Sprintf("there is more than these %d", maxProblems), ""})
+	}
+	return problems
 }
 
 // each visits every file that could be read.

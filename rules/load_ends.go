@@ -28,11 +28,24 @@ func (l *loader) named(n *yaml.Node, what, many string, each func(key *yaml.Node
 			continue
 		}
 		seen[key.Value] = true
+		if len(key.Value) > maxShown {
+			continue // it was said
+		}
 		each(key, key.Value, resolve(n.Content[i+1]))
 	}
 }
 
+// few refuses more sources or servers than anybody has.
+func (l *loader) few(n *yaml.Node, many string) *yaml.Node {
+	if n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 2*maxEnds {
+		l.fail(n, "split the rules over several gateways", "there are more than %d %s", maxEnds, many)
+		return nil
+	}
+	return n
+}
+
 func (l *loader) sources(n *yaml.Node) {
+	n = l.few(n, "sources")
 	l.named(n, "source", "sources", func(key *yaml.Node, name string, val *yaml.Node) {
 		what := `source "` + name + `"`
 		f := l.fields(val, what, fieldsOf[sourceFormat]()...)
@@ -138,6 +151,7 @@ func (l *loader) api(n *yaml.Node, what string) *API {
 }
 
 func (l *loader) servers(n *yaml.Node) {
+	n = l.few(n, "servers")
 	l.named(n, "server", "servers", func(key *yaml.Node, name string, val *yaml.Node) {
 		what := `server "` + name + `"`
 		f := l.fields(val, what, fieldsOf[serverFormat]()...)

@@ -12,8 +12,12 @@ import (
 	"github.com/pushgate/pushgate/rules/pattern"
 )
 
-// maxListEntries bounds a list of patterns, sets inserted.
-const maxListEntries = 64
+// maxListEntries bounds a list of patterns, sets inserted; maxSetDepth how deep
+// sets insert each other.
+const (
+	maxListEntries = 64
+	maxSetDepth    = 64
+)
 
 // An item is an entry of a list as written, sets inserted.
 type item struct {
@@ -40,7 +44,12 @@ func (l *loader) readSets(n *yaml.Node) {
 			return
 		}
 		s := &patternSet{at: l.pos(key)}
-		for _, n := range l.items(val, "set "+name) {
+		nodes := l.items(val, "set "+name)
+		if len(nodes) > maxListEntries {
+			l.tooMany(val, "set "+name)
+			nodes = nil
+		}
+		for _, n := range nodes {
 			if text, ok := l.text(n, "a pattern in set "+name); ok {
 				s.items = append(s.items, item{text, l.pos(n), name})
 			}
@@ -70,7 +79,10 @@ func (l *loader) insert(items []item, path ...string) []item {
 		s := l.sets[name]
 		switch {
 		case s == nil:
-			hint := suggest(name, l.setNames())
+			hint := ""
+			if len(l.sets) <= maxEnds {
+				hint = suggest(name, l.setNames())
+			}
 			if hint == "" {
 				hint = `add it to sets, or write \$ for a literal dollar sign`
 			}
@@ -79,6 +91,9 @@ func (l *loader) insert(items []item, path ...string) []item {
 		case s.busy:
 			l.failAt(it.at, "take one of them out", "the set %q contains itself: %s", name, strings.Join(append(path, name), " → "))
 			continue
+		case len(path) == maxSetDepth:
+			l.failAt(it.at, "insert the sets side by side", "sets insert each other more than %d deep", maxSetDepth)
+			return out
 		case !s.used:
 			s.used, s.busy = true, true
 			s.flat = l.insert(s.items, append(path[:len(path):len(path)], name)...)
@@ -120,22 +135,36 @@ type compiled struct {
 }
 
 // compile compiles each text once, however many rules have it.
-func (l *loader) compile(d dialect, text string) (entry, error) {
+func (l *loader) compile(d dialect, text string) *compiled {
 	key := entryKey{d, text}
 	c, seen := l.entries[key]
 	if !seen {
 		c = &compiled{}
 		c.entry, c.err = d.newEntry(text)
+		c.entry.id = int32(len(l.entries) + 1)
 		l.entries[key] = c
+		if c.err == nil {
+			cost, _ := c.entry.size()
+			l.spend(&l.room.size, cost)
+		}
 	}
-	return c.entry, c.err
+	return c
+}
+
+func (l *loader) tooMany(n *yaml.Node, what string) {
+	l.fail(n, "split the rule, or write broader patterns", "%s has more than %d patterns", what, maxListEntries)
 }
 
 // patterns reads a list of patterns of a field; nil after an error.
 func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
 	what := field + " of " + of
 	var written []item
-	for _, n := range l.items(n, what) {
+	nodes := l.items(n, what)
+	if len(nodes) > maxListEntries {
+		l.tooMany(n, what)
+		return nil
+	}
+	for _, n := range nodes {
 		if isText(n) {
 			written = append(written, item{text: n.Value, at: l.pos(n)})
 		} else if text, ok := l.text(n, "a pattern in "+what); ok {
@@ -144,7 +173,7 @@ func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
 	}
 	items := l.insert(written)
 	if len(items) > maxListEntries {
-		l.fail(n, "split the rule, or write broader patterns", "%s has more than %d patterns", what, maxListEntries)
+		l.tooMany(n, what)
 		return nil
 	}
 	where := func(it item) string {
@@ -155,14 +184,18 @@ func (l *loader) patterns(n *yaml.Node, field, of string, d dialect) *list {
 	}
 	out := &list{entries: make([]entry, 0, len(items))}
 	for _, it := range items {
-		e, err := l.compile(d, it.text)
-		if err != nil {
-			l.patternProblem(it.at, where(it), it.text, err, "")
+		if l.room.full {
+			return nil
+		}
+		c := l.compile(d, it.text)
+		if c.err != nil {
+			l.patternProblem(it.at, where(it), it.text, c.err, "")
 			continue
 		}
 		if remark := remark(field, it.text); remark != nil {
 			l.warn(it.at, remark.Hint, "%s: the pattern %q %s", where(it), it.text, remark.Text)
 		}
+		e := c.entry
 		e.at, e.set = it.at, it.set
 		out.entries = append(out.entries, e)
 	}
@@ -195,6 +228,9 @@ func (l *loader) remarkOrder(out *list, what string) {
 		if e.set != "" {
 			continue
 		}
+		if !l.tryEntry(e, out) {
+			return
+		}
 		for k := i + 1; k < len(out.entries); k++ {
 			if later := &out.entries[k]; later.text == e.text {
 				l.warn(e.at, "keep one of them", "in %s: %q is given twice", what, e.text)
@@ -213,7 +249,12 @@ func (l *loader) markers(n *yaml.Node, what string) *list {
 		return nil
 	}
 	out := &list{}
-	for _, n := range l.items(n, what) {
+	items := l.items(n, what)
+	if len(items) > maxListEntries {
+		l.fail(n, "keep those that people write", "%s has more than %d markers", what, maxListEntries)
+		return nil
+	}
+	for _, n := range items {
 		text, ok := l.text(n, "a marker in "+what)
 		switch bare := strings.Trim(text, "[]"); {
 		case ok && strings.TrimSpace(text) == "":
@@ -224,9 +265,6 @@ func (l *loader) markers(n *yaml.Node, what string) *list {
 			l.warn(l.pos(n), fmt.Sprintf("YAML took the brackets for a list: write %q", "["+text+"]"), "in %s: %q is no marker that people write", what, text)
 		}
 		out.entries = append(out.entries, entry{marker: text, text: text, at: l.pos(n)})
-	}
-	if len(out.entries) > maxListEntries {
-		l.fail(n, "keep those that people write", "%s has more than %d markers", what, maxListEntries)
 	}
 	return l.known("skip_markers", out)
 }
@@ -243,6 +281,10 @@ func (l *loader) sourceNames(n *yaml.Node, of string) *list {
 	}
 	for i := range out.entries {
 		e := &out.entries[i]
+		if l.namesSource[e.text] {
+			continue
+		}
+		l.namesSource[e.text] = true
 		if !slices.ContainsFunc(names, func(name string) bool { return e.glob.Match(pattern.NewValue(name)) }) {
 			l.failAt(e.at, suggest(strings.TrimPrefix(e.text, "!"), names), "sources of %s: there is no source %q", of, e.text)
 		}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -22,7 +23,10 @@ func (l *loader) rules(n *yaml.Node, defaults *rule) {
 	for _, item := range n.Content {
 		item = resolve(item)
 		name := scalarField(item, "name")
-		what := fmt.Sprintf("rule %q", name)
+		if l.room.full {
+			return
+		}
+		what := fmt.Sprintf("rule %q", short(name))
 		if name == "" {
 			what = "a rule without a name"
 		}
@@ -52,6 +56,9 @@ func (l *loader) rules(n *yaml.Node, defaults *rule) {
 }
 
 func (l *loader) add(r *rule) {
+	if !l.spend(&l.room.size, r.size()) {
+		return
+	}
 	r.n = int32(len(l.set.rules))
 	l.set.rules = append(l.set.rules, r)
 }
@@ -65,6 +72,9 @@ func (l *loader) multiply(each, item *yaml.Node, what string, r *rule) {
 		l.fail(each, "write each: {web: [\"services/web/**\"]}", "each of %s is empty", what)
 	}
 	l.named(each, "entry of each", "entries of each", func(key *yaml.Node, name string, val *yaml.Node) {
+		if l.room.full {
+			return
+		}
 		one := *r
 		one.name, one.each, one.at = r.name+"/"+name, name, l.pos(key)
 		one.paths = l.patterns(val, "paths", "each of "+what, dialect{rooted: true})
@@ -127,8 +137,9 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 	if e := f["events"]; e != nil {
 		r.events, r.eventsAt = nil, l.pos(e)
 		for _, item := range l.items(e, "events of "+what) {
-			if s := l.choice(item, "events of "+what, wordsOf[event]()...); s != "" {
-				r.events = append(r.events, Event(s))
+			s := Event(l.choice(item, "events of "+what, wordsOf[event]()...))
+			if s != "" && !slices.Contains(r.events, s) {
+				r.events = append(r.events, s)
 			}
 		}
 	}

@@ -35,6 +35,7 @@ func (l *loader) start(n *yaml.Node, rule string) (start, bool) {
 		st.noFollow = !l.boolean(f["follow"], "follow of "+what)
 	}
 	l.report(f["report"], what, &st)
+	st.build, st.ofRule = st.identity()
 	return st, len(l.problems) == before
 }
 
@@ -50,11 +51,11 @@ func fieldOf(name string) string {
 }
 
 func (l *loader) startServer(n, name *yaml.Node, what string, st *start) {
-	var names []string
-	for _, s := range l.set.servers {
-		names = append(names, s.Name)
-	}
 	if name == nil {
+		var names []string
+		for _, s := range l.set.servers {
+			names = append(names, s.Name)
+		}
 		hint := "name one of servers: " + strings.Join(names, ", ")
 		if len(names) == 0 {
 			hint = "add servers: {ci: {jenkins: https://…}}, and name it here; a file that is included is checked with the one that includes it"
@@ -67,12 +68,14 @@ func (l *loader) startServer(n, name *yaml.Node, what string, st *start) {
 		return
 	}
 	st.server = s
+	var names []string
 	for _, srv := range l.set.servers {
 		if srv.Name == s {
 			l.usedServers[s] = true
 			st.kind = srv.Kind
 			return
 		}
+		names = append(names, srv.Name)
 	}
 	hint := suggest(s, names)
 	if len(names) == 0 {
@@ -88,6 +91,7 @@ func (l *loader) jenkinsStart(n *yaml.Node, f map[string]*yaml.Node, what string
 		st.target = s
 		job, seen := l.jobs[s]
 		if !seen {
+			l.spendText(s)
 			var err error
 			if job, err = compileJob(s); err != nil {
 				l.fail(f["job"], jobHint(s), "job of %s: %v", what, err)
@@ -167,6 +171,9 @@ func (l *loader) report(n *yaml.Node, what string, st *start) {
 	}
 	if s, ok := l.text(f["context"], "context of "+what); ok {
 		t, err := l.template(s)
+		if err == nil && len(s) > maxContext {
+			err = fmt.Errorf("is longer than %d bytes", maxContext)
+		}
 		if err != nil {
 			l.fail(f["context"], templateHint, "context of %s: %v", what, err)
 			return
@@ -175,6 +182,9 @@ func (l *loader) report(n *yaml.Node, what string, st *start) {
 	}
 	st.reportSkipped = l.boolean(f["skipped"], "skipped of "+what)
 }
+
+// maxContext bounds the name of a commit status as it is written.
+const maxContext = 512
 
 func (l *loader) values(n *yaml.Node, what string) map[string]tmpl {
 	out := map[string]tmpl{}
@@ -199,7 +209,7 @@ func (l *loader) eachValue(n *yaml.Node, what string, visit func(name, text stri
 		return
 	}
 	seen := map[string]bool{}
-	for i := 0; i < len(n.Content); i += 2 {
+	for i := 0; i < len(n.Content) && l.spend(&l.room.size, 2); i += 2 {
 		key, val := resolve(n.Content[i]), resolve(n.Content[i+1])
 		if key.Value == "" || strings.ContainsFunc(key.Value, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			l.fail(key, "names hold no spaces", "%s: %q cannot be a name", what, key.Value)
@@ -222,10 +232,18 @@ func (l *loader) eachValue(n *yaml.Node, what string, visit func(name, text stri
 	}
 }
 
+// spendText takes what compiling a template takes.
+func (l *loader) spendText(text string) {
+	if strings.Contains(text, "{{") {
+		l.spend(&l.room.size, 24+len(text)/2)
+	}
+}
+
 // template compiles each text once, however many rules have it.
 func (l *loader) template(text string) (tmpl, error) {
 	t, seen := l.templates[text]
 	if !seen {
+		l.spendText(text)
 		var err error
 		if t, err = compileTemplate(text, false); err != nil {
 			return tmpl{}, err

@@ -101,6 +101,9 @@ func suggest(word string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
+	if more := len(known) - 25; more > 0 {
+		return fmt.Sprintf("known here: %s and %d more", strings.Join(known[:25], ", "), more)
+	}
 	return "known here: " + strings.Join(known, ", ")
 }
 

@@ -94,7 +94,7 @@ func hasOwner(e entry) bool {
 // remarkHosts knows what the POST service never tells: tags, creations,
 // deletions and forced pushes.
 func (l *loader) remarkHosts(r *rule) {
-	if len(l.set.sources) == 0 {
+	if len(l.set.sources) == 0 || !l.try(len(l.set.sources)) {
 		return
 	}
 	admitted := 0
@@ -154,6 +154,9 @@ func (l *loader) remarkRender(r *rule, samples []*Push) {
 		data := newTemplateData(&named, r)
 		for i := range r.starts {
 			st := &r.starts[i]
+			if !l.try(1 + len(st.target)/4) {
+				return
+			}
 			_, _, err := st.job.render(data)
 			if st.plan != nil {
 				_, err = st.plan.render(data)
@@ -197,7 +200,7 @@ func (l *loader) remarkUnused() {
 	for _, s := range l.set.sources {
 		name := pattern.NewValue(s.Name)
 		if len(l.set.rules) > 0 && !slices.ContainsFunc(l.set.rules, func(r *rule) bool {
-			if r.sources == nil {
+			if r.sources == nil || !l.try(len(r.sources.entries)) {
 				return true
 			}
 			ok, _ := r.sources.ask(name)

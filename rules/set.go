@@ -221,5 +221,7 @@ type start struct {
 	context       *tmpl // nil: the default
 	reportSkipped bool
 	target        string // job or plan as written
+	build         string // the same for starts of the same build, as written;
+	ofRule        bool   // another one for each rule
 	reportAt      Pos
 }

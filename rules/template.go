@@ -100,10 +100,12 @@ func encodeItemName(s string) string {
 	case "..":
 		return "%2E."
 	}
-	return strings.NewReplacer(
-		"#", "%23", "%", "%25", "/", "%2F", "?", "%3F", "[", "%5B", "]", "%5D", `\`, "%5C",
-	).Replace(s)
+	return itemName.Replace(s)
 }
+
+var itemName = strings.NewReplacer(
+	"#", "%23", "%", "%25", "/", "%2F", "?", "%3F", "[", "%5B", "]", "%5D", `\`, "%5C",
+)
 
 // A tmpl is a compiled template; constant text needs none.
 type tmpl struct {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,8 +24,14 @@ func (l *loader) remarkTwins() {
 	for _, r := range l.set.rules {
 		for i := range r.starts {
 			a := asking{&r.starts[i], r}
-			key := a.build()
+			key := a.build
+			if a.ofRule {
+				key += r.name
+			}
 			for _, other := range byBuild[key] {
+				if !l.try(1) {
+					return
+				}
 				if a.options() != other.options() && l.mayShare(r, other.r) {
 					who := fmt.Sprintf("the rules %q and %q start", other.r.name, r.name)
 					if r == other.r {
@@ -44,7 +51,7 @@ func (l *loader) remarkTwins() {
 // contexts refuses two starts that would overwrite each other's status; those of
 // rules for different repositories have no commit in common.
 func (l *loader) contexts() {
-	said := map[string][]asking{}
+	said := map[[sha256.Size]byte][]asking{}
 	// No text that a rule gives is what a template makes of this push.
 	sample := *samplePushes()[0]
 	sample.Ref, sample.Repo, sample.After, sample.Before = "\x00ref", "\x00owner/\x00name", "\x00after", "\x00before"
@@ -55,34 +62,48 @@ func (l *loader) contexts() {
 			if st.noReport {
 				continue
 			}
+			if st.context != nil && !l.spend(&l.room.size, len(st.context.text)/16) {
+				return
+			}
 			b := Build{Rules: []string{r.name}, Server: st.server, Job: st.target}
 			if st.context != nil {
 				b.Context, _ = st.context.render(data) // it was tried when it was read
 			}
 			context := b.StatusContext()
-			for _, other := range said[context] {
+			if st.context != nil && len(context) > maxContext {
+				l.failAt(st.reportAt, `write report: {context: "a short name"}`, "a start reports under a name of more than %d bytes", maxContext)
+				continue
+			}
+			key := sha256.Sum256([]byte(context))
+			for _, other := range said[key] {
 				if l.sameCommit(r, other.r) {
 					l.failAt(st.reportAt, `give one of them report: {context: "another"}, or report: false`, "two starts report as %q, the first at %s", context, other.reportAt)
 					break
 				}
 			}
-			if len(said[context]) < maxTwins {
-				said[context] = append(said[context], asking{st, r})
+			if len(said[key]) < maxTwins {
+				said[key] = append(said[key], asking{st, r})
 			}
 		}
 	}
 }
 
-// build identifies what is started, as written.
-func (a asking) build() string {
-	parts := []string{a.server, a.target, a.branch, strconv.FormatBool(a.scan)}
-	for _, name := range slices.Sorted(maps.Keys(a.values)) {
-		parts = append(parts, name, a.values[name].text)
+// identity is the same for starts of the same build, as they are written. With
+// ofRule that depends on the rule, too.
+func (st *start) identity() (build string, ofRule bool) {
+	h := sha256.New()
+	add := func(s string) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+		ofRule = ofRule || strings.Contains(s, ".Rule") || strings.Contains(s, ".Each")
 	}
-	if all := strings.Join(parts, ""); strings.Contains(all, ".Rule") || strings.Contains(all, ".Each") {
-		parts = append(parts, a.r.name)
+	for _, s := range []string{st.server, st.target, st.branch, strconv.FormatBool(st.scan)} {
+		add(s)
 	}
-	return strings.Join(parts, "\x00")
+	for _, name := range slices.Sorted(maps.Keys(st.values)) {
+		add(name)
+		add(st.values[name].text)
+	}
+	return string(h.Sum(nil)), ofRule
 }
 
 // options are what the first of two askings gives.
@@ -136,6 +157,9 @@ func (l *loader) leavesOut(x, y *list) bool {
 
 // without says that nothing that e matches is in x.
 func (l *loader) without(x *list, e *entry) bool {
+	if !l.tryEntry(e, x) {
+		return true // whatever follows, nothing is told of it
+	}
 	for i := len(x.entries) - 1; i >= 0; i-- {
 		switch f := &x.entries[i]; {
 		case f.negate && f.covers(e):

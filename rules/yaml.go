@@ -149,11 +149,11 @@ func (l *loader) boolean(n *yaml.Node, what string) bool {
 	if n == nil {
 		return false
 	}
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+	yes := strings.EqualFold(n.Value, "true")
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || !yes && !strings.EqualFold(n.Value, "false") {
 		l.fail(n, "write true or false", "%s must be true or false, not %s", what, kindName(n))
-		return false
 	}
-	return strings.EqualFold(n.Value, "true")
+	return yes
 }
 
 // choice reads one of the given words.

@@ -56,13 +56,15 @@ func locate(content string, told int) int {
 }
 
 // yamlHint looks at the line that YAML stumbled over.
-func yamlHint(content string, line int) string {
+func yamlHint(content string, line int, msg string) string {
 	lines := strings.Split(content, "\n")
 	text := ""
 	if line <= len(lines) {
 		text = lines[line-1]
 	}
 	switch {
+	case strings.Contains(msg, "control characters"):
+		return "save it as UTF-8, without NUL and the like"
 	case strings.Contains(text, "\t"):
 		return "indent with spaces, YAML takes no tabs"
 	case strings.Contains(text, "{{") && strings.Contains(text, `"`):

@@ -35,6 +35,19 @@ func (a Alternative) apart(b Alternative) bool {
 	return false
 }
 
+// Depth is how many segments a value that matches has at most: no more than
+// MaxPathLevels.
+func (p *Pattern) Depth() int {
+	depth := 0
+	for _, a := range p.alternatives {
+		if !a.bounded() {
+			return MaxPathLevels
+		}
+		depth = max(depth, len(a))
+	}
+	return depth
+}
+
 // least is how many segments a value has at least.
 func (a Alternative) least() int {
 	n := 0

@@ -55,6 +55,15 @@ func (p *Pattern) Match(v Value) bool {
 // matches.
 func (p *Pattern) Alternatives() []Alternative { return p.alternatives }
 
+// Size is about what the pattern takes of memory, in parts of 100 bytes.
+func (p *Pattern) Size() int {
+	n := 0
+	for _, a := range p.alternatives {
+		n += 8 + 4*len(a)
+	}
+	return n
+}
+
 // Match says whether the whole value matches. Segments behind the last globstar
 // have one place, the end. The others are walked with one way back, to the last
 // globstar passed: every segment consumes exactly one of the value's, so an
