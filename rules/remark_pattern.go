@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/pushgate/pushgate/rules/pattern"
@@ -32,14 +31,17 @@ func remark(field, text string) *pattern.Error {
 	return nil
 }
 
-// refNever is what git-check-ref-format allows in no ref.
-var refNever = regexp.MustCompile(`[ ~:\x00-\x1f\x7f]|\.\.|@\{`)
+// refNever looks for what git-check-ref-format allows in no ref.
+func refNever(src string) bool {
+	return strings.ContainsAny(src, " ~:") || strings.Contains(src, "..") || strings.Contains(src, "@{") ||
+		strings.ContainsFunc(src, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
 
 func remarkRef(src string) *pattern.Error {
 	switch {
 	case strings.Contains(src, "/.*") || strings.HasPrefix(src, ".*"):
 		return &pattern.Error{Text: "looks like a regular expression, and is read as a glob", Hint: "write /* for one level, /** for all below"}
-	case refNever.MatchString(src):
+	case refNever(src):
 		return &pattern.Error{Text: "holds what no branch or tag can hold (a space, ~, : or ..)", Hint: "write the short name; several are a list: [main, dev]"}
 	}
 	return nil

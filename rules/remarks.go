@@ -161,6 +161,11 @@ func (l *loader) remarkRender(r *rule, samples []*Push) {
 			if st.plan != nil {
 				_, err = st.plan.render(data)
 			}
+			if st.plan != nil && err == nil {
+				if _, err := st.planBranch(r, p); err != nil {
+					l.warn(st.at, "", "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
+				}
+			}
 			if err != nil && st.asksFor(absent(p, r)) {
 				l.warn(st.at, renderHint(st.target), "the rule %q can start nothing for a %s: %v", r.name, p.Kind, err)
 			}
