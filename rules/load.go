@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -229,9 +230,12 @@ func (l *loader) build() (*Set, error) {
 	if len(l.problems) > 0 {
 		return nil, l.told(l.problems, l.room.problems)
 	}
+	// The two need nothing of each other, and take a fifth of a load.
+	var indexing sync.WaitGroup
+	indexing.Go(func() { l.set.index = newIndex(l.set.rules, len(l.ids), maxSize) })
 	l.remarks()
 	l.set.warnings = l.told(l.warnings, l.room.warnings)
-	l.set.index = newIndex(l.set.rules, len(l.ids), maxSize)
+	indexing.Wait()
 	return l.set, nil
 }
 

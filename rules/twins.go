@@ -91,9 +91,11 @@ func (l *loader) contexts() {
 // identity is the same for starts of the same build, as they are written. With
 // ofRule that depends on the rule, too.
 func (st *start) identity() (build string, ofRule bool) {
-	h := sha256.New()
+	var text strings.Builder
 	add := func(s string) {
-		fmt.Fprintf(h, "%d:%s", len(s), s)
+		text.WriteString(strconv.Itoa(len(s)))
+		text.WriteByte(':')
+		text.WriteString(s)
 		ofRule = ofRule || strings.Contains(s, ".Rule") || strings.Contains(s, ".Each")
 	}
 	for _, s := range []string{st.server, st.target, st.branch, strconv.FormatBool(st.scan)} {
@@ -103,7 +105,8 @@ func (st *start) identity() (build string, ofRule bool) {
 		add(name)
 		add(st.values[name].text)
 	}
-	return string(h.Sum(nil)), ofRule
+	sum := sha256.Sum256([]byte(text.String()))
+	return string(sum[:]), ofRule
 }
 
 // options are what the first of two askings gives.

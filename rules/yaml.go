@@ -29,7 +29,7 @@ func (l *loader) fields(n *yaml.Node, what string, known ...string) map[string]*
 		l.fail(n, hint, "%s must be a mapping, not %s", what, kindName(n))
 		return nil
 	}
-	out := map[string]*yaml.Node{}
+	out := make(map[string]*yaml.Node, len(n.Content)/2)
 	for i := 0; i < len(n.Content); i += 2 {
 		key, val := resolve(n.Content[i]), resolve(n.Content[i+1])
 		name := key.Value
