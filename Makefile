@@ -48,7 +48,8 @@ soak: ## kill the program ROUNDS times under load
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzz target for FUZZTIME
-	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./gateway/host
+	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./gateway/host
+	go test -run '^$$' -fuzz FuzzHosts -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./gateway/host
 	go test -run '^$$' -fuzz FuzzJobPath -fuzztime $(FUZZTIME) ./triggers/jenkins
 	go test -run '^$$' -fuzz FuzzPattern -fuzztime $(FUZZTIME) ./rules/pattern
 

@@ -24,6 +24,11 @@ type accepted struct {
 	URL       string `json:"url"`
 }
 
+// ignored is the documented answer to what is no push.
+type ignored struct {
+	Ignored string `json:"ignored"`
+}
+
 // refused is the documented answer to a request that is not accepted.
 type refused struct {
 	Error string `json:"error"`
@@ -43,7 +48,7 @@ func (g *Gateway) hook(w http.ResponseWriter, r *http.Request) {
 // broker takes a push of the POST service's source whose token it shows.
 func (g *Gateway) broker(w http.ResponseWriter, r *http.Request) {
 	for _, src := range g.Rules().Sources() {
-		if src.Host == rules.BitbucketPost && len(src.Tokens) > 0 && host.Verify(src, r) == nil {
+		if src.Host == rules.BitbucketPost && len(src.Tokens) > 0 && host.Admit(src, r) == nil {
 			g.receive(w, r, src)
 			return
 		}
@@ -53,18 +58,26 @@ func (g *Gateway) broker(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, src rules.Source) {
 	at := time.Now()
-	if err := host.Verify(src, r); err != nil {
+	if err := host.Admit(src, r); err != nil {
 		g.refuse(w, r, src.Name, err)
 		return
 	}
 	body, err := g.body(w, r)
+	if err == nil {
+		err = host.Verify(src, r.Header, body)
+	}
 	if err != nil {
 		g.refuse(w, r, src.Name, err)
 		return
 	}
-	d, err := host.Parse(src, r.Header.Get("Content-Type"), body)
+	d, err := host.Parse(src, r.Header, body)
 	if err != nil {
 		g.refuse(w, r, src.Name, err)
+		return
+	}
+	if d.Ignored != "" {
+		g.log.LogAttrs(r.Context(), slog.LevelInfo, "ignored", slog.String("source", src.Name), slog.String("why", d.Ignored))
+		g.answer(w, http.StatusOK, ignored{d.Ignored})
 		return
 	}
 	if g.recording.Add(1) > crowd {
@@ -89,7 +102,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, src rules.Sour
 // headersKept are those that help a person; none holds credentials.
 func headersKept(h http.Header) map[string]string {
 	out := map[string]string{}
-	for _, name := range []string{"Content-Type", "Content-Encoding", "User-Agent"} {
+	for _, name := range host.HeadersKept() {
 		if v := h.Get(name); v != "" {
 			out[name] = strings.ToValidUTF8(v[:min(len(v), 500)], "?")
 		}

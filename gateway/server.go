@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pushgate/pushgate/gateway/host"
 	"github.com/pushgate/pushgate/gateway/ledger"
 	"github.com/pushgate/pushgate/rules"
 	"github.com/pushgate/pushgate/triggers"
@@ -50,11 +49,6 @@ func (g *Gateway) connect(set *rules.Set) (map[string]*server, error) {
 	transport := g.o.Transport
 	if transport == nil {
 		transport = http.DefaultTransport
-	}
-	for _, src := range set.Sources() {
-		if err := host.Unread(src); err != nil {
-			return nil, fmt.Errorf("%s: %w", src.At, err)
-		}
 	}
 	out := map[string]*server{}
 	for _, s := range set.Servers() {

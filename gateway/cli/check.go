@@ -3,13 +3,9 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/pushgate/pushgate/gateway/host"
-	"github.com/pushgate/pushgate/rules"
 )
 
 func (p *program) check() *cobra.Command {
@@ -30,12 +26,7 @@ func (p *program) check() *cobra.Command {
 			if err != nil {
 				return p.rulesError(path, err)
 			}
-			warnings := slices.Clone(set.Warnings())
-			for _, src := range set.Sources() {
-				if err := host.Unread(src); err != nil {
-					warnings = append(warnings, rules.Problem{At: src.At, Text: err.Error(), Hint: "pushgate serve refuses these rules until it does"})
-				}
-			}
+			warnings := set.Warnings()
 			p.tell("warning", filepath.Dir(path), warnings)
 			if len(missing) > 0 {
 				fmt.Fprintf(p.errOut, "note: not set here, and needed by pushgate serve: %s\n", strings.Join(missing, ", "))

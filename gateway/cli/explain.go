@@ -142,15 +142,16 @@ func (p *program) payloadPushes(set *rules.Set, source, path string) ([]rules.Pu
 	if err != nil {
 		return nil, "", fmt.Errorf("read the body: %w", err)
 	}
-	kind := "application/json"
+	header := host.PushHeader(src.Host)
 	if trimmed := bytes.TrimSpace(body); bytes.HasPrefix(trimmed, []byte("payload=")) {
-		kind, body = "application/x-www-form-urlencoded", trimmed
+		body = trimmed
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	d, err := host.Parse(src, kind, body)
+	d, err := host.Parse(src, header, body)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the body as %s sends it: %w", src.Host, err)
 	}
-	return d.Pushes, d.Note, nil
+	return d.Pushes, d.Note + d.Ignored, nil
 }
 
 func (f *pushFlags) push(set *rules.Set, source string, filesGiven bool) ([]rules.Push, error) {

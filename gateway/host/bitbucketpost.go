@@ -47,8 +47,8 @@ type postFile struct {
 // parents.
 const nodeDigits = 12
 
-func parseBitbucketPost(src rules.Source, contentType string, body []byte) (*Delivery, error) {
-	text, err := payload(contentType, body)
+func parseBitbucketPost(src rules.Source, h http.Header, body []byte) (*Delivery, error) {
+	text, err := payload(h, body)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,15 @@ func parseBitbucketPost(src rules.Source, contentType string, body []byte) (*Del
 	}
 	sum := sha256.Sum256(body)
 	d.Key = hex.EncodeToString(sum[:])
+	branches := map[string]bool{}
+	for i := range b.Commits {
+		if c := &b.Commits[i]; c.Branch != nil {
+			branches[*c.Branch] = true
+		}
+	}
+	if err := checkRepeated(len(branches), src.Name, repo, repo, repo, b.User, b.CanonURL, b.CanonURL); err != nil {
+		return nil, err
+	}
 	d.Pushes = b.pushes(src.Name, repo)
 	if len(d.Pushes) == 0 {
 		d.Note = "names no branch: none of the commits says which branch moved"
@@ -131,9 +140,9 @@ func (b *postBody) pushes(source, repo string) []rules.Push {
 		for _, i := range reached[max(0, len(reached)-maxCommits):] {
 			p.Commits = append(p.Commits, b.Commits[i].commit(b.Commits[i].id() == p.After))
 		}
-		p.CommitURL = webURL(b.CanonURL, "/"+repo+"/commits/"+p.After)
+		p.CommitURL = joinPage(b.CanonURL, "/"+repo+"/commits/"+p.After)
 		if p.Before != "" {
-			p.CompareURL = webURL(b.CanonURL, "/"+repo+"/branches/compare/"+p.After+".."+p.Before)
+			p.CompareURL = joinPage(b.CanonURL, "/"+repo+"/branches/compare/"+p.After+".."+p.Before)
 		}
 		out = append(out, p)
 	}
@@ -162,14 +171,13 @@ func (c *postCommit) id() string {
 func (c *postCommit) commit(head bool) rules.Commit {
 	out := rules.Commit{ID: c.id(), Message: c.Message, Author: person(c.RawAuthor)}
 	if !head {
-		out.Message, _, _ = strings.Cut(c.Message, "\n")
-		out.Message = strings.ToValidUTF8(out.Message[:min(len(out.Message), 200)], "")
+		out.Message = firstWords(c.Message)
 	}
 	if out.Author.Name == "" {
 		out.Author.Name = c.Author
 	}
 	if t, err := time.Parse("2006-01-02 15:04:05Z07:00", c.UTCTimestamp); err == nil {
-		out.Time = t.UTC()
+		out.Time = storable(t.UTC())
 	}
 	return out
 }

@@ -17,7 +17,8 @@ const maxDepth = 100
 
 // payload gives the JSON text of a body that is bare JSON or a form with the
 // field payload.
-func payload(contentType string, body []byte) ([]byte, error) {
+func payload(h http.Header, body []byte) ([]byte, error) {
+	contentType := h.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(contentType)
 	if contentType != "" && err != nil {
 		return nil, refuse(http.StatusUnsupportedMediaType, "send application/json or application/x-www-form-urlencoded", "the content type %.100q cannot be read", contentType)
@@ -36,7 +37,7 @@ func payload(contentType string, body []byte) ([]byte, error) {
 		return []byte(text), nil
 	}
 	switch {
-	case body[0] == '{':
+	case bytes.HasPrefix(body, []byte("{")):
 		return nil, refuse(http.StatusBadRequest, "set Content-Type: application/json, or send the JSON as the form field payload", "the body is JSON but its content type says form")
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "percent-encode the JSON in the form field payload", "the body is not a form")

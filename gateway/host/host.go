@@ -2,23 +2,26 @@
 // which pushes it tells of. Contract:
 //
 //   - The configured source fixes how a request is checked; nothing in the
-//     request chooses it. Secrets are compared in constant time.
+//     request chooses it. Secrets are compared in constant time, and signatures
+//     are made over the bytes that the host signs.
 //   - [Parse] gives one push per ref that moved and nothing that the body does
 //     not say. What the body leaves open stays open: a list of changed files is
 //     complete, partial or unknown, and an empty list of commits never turns
 //     into "nothing changed".
+//   - What a host sends besides pushes (pings, tests, other events) is told
+//     apart and never an error.
 //   - Nothing panics on what a sender sends; a body that is not understood is a
 //     [*Refusal] with a status, a reason and a hint.
 //   - No address out of a body is ever requested.
+//
+// A code host is one file: a parser and how its requests are verified, named in
+// formatOf.
 package host
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 
 	"github.com/pushgate/pushgate/rules"
@@ -53,37 +56,79 @@ type Delivery struct {
 	Pushes []rules.Push
 	// Note says, in words for a page, why there are no pushes.
 	Note string
+	// Ignored says that this is no push, and what it is instead; the host gets
+	// 200 and nothing is kept.
+	Ignored string
 }
 
-// Unread is an error where the source's host is one that is not read yet.
-func Unread(src rules.Source) error {
-	if src.Host == rules.BitbucketPost {
-		return nil
+// A format is how one host sends pushes.
+type format struct {
+	// admit checks what the headers alone prove, before the body is read; nil:
+	// nothing.
+	admit func(src rules.Source, r *http.Request) bool
+	// verify checks what the body is needed for; nil: nothing.
+	verify func(src rules.Source, h http.Header, body []byte) bool
+	// parse reads a verified body.
+	parse func(src rules.Source, h http.Header, body []byte) (*Delivery, error)
+}
+
+func formatOf(name string) (format, bool) {
+	switch name {
+	case rules.BitbucketPost:
+		return format{admit: showsToken, parse: parseBitbucketPost}, true
+	case rules.BitbucketCloud:
+		return format{verify: hubSignature("X-Hub-Signature"), parse: parseBitbucketCloud}, true
+	case rules.BitbucketDataCenter:
+		return format{verify: hubSignature("X-Hub-Signature"), parse: parseBitbucketDataCenter}, true
+	case rules.GitHub:
+		return format{verify: hubSignature("X-Hub-Signature-256"), parse: parseGitHub}, true
+	case rules.GitLab:
+		return format{admit: showsGitLabToken, verify: verifyGitLab, parse: parseGitLab}, true
+	case rules.Gitea, rules.Forgejo:
+		return format{verify: bareSignature("X-Gitea-Signature", "X-Forgejo-Signature"), parse: parseGitea("X-Gitea-", "X-Forgejo-", "X-Gogs-")}, true
+	case rules.Gogs:
+		return format{verify: bareSignature("X-Gogs-Signature"), parse: parseGitea("X-Gogs-")}, true
 	}
-	return fmt.Errorf("source %q: pushes of %s are not read by this version; it reads those of %s", src.Name, src.Host, rules.BitbucketPost)
+	return format{}, false
 }
 
-// Verify checks the parts of a request that prove its sender: the address it
-// comes from, and for a source whose host sends a token, that: as ?token=, or
-// as the user or password of basic authentication (which is what userinfo in a
-// hook's address becomes).
-func Verify(src rules.Source, r *http.Request) error {
-	if !allowed(src, r.RemoteAddr) {
+// Admit checks the parts of a request that prove its sender before its body is
+// read: the address it comes from, and for a host that shows a secret, that.
+func Admit(src rules.Source, r *http.Request) error {
+	f, known := formatOf(src.Host)
+	if !known || !allowed(src, r.RemoteAddr) {
 		return Unauthorized()
 	}
-	if len(src.Tokens) == 0 && (src.Insecure || len(src.Allow) > 0) {
-		return nil
+	if f.admit != nil && !open(src) && !f.admit(src, r) {
+		return Unauthorized()
 	}
-	shown := append([]string{}, r.URL.Query()["token"]...)
-	if user, password, ok := r.BasicAuth(); ok {
-		shown = append(shown, user, password)
+	return nil
+}
+
+// Verify checks the signature of an admitted request over its body.
+func Verify(src rules.Source, h http.Header, body []byte) error {
+	f, known := formatOf(src.Host)
+	if !known || f.verify != nil && !open(src) && !f.verify(src, h, body) {
+		return Unauthorized()
 	}
-	for _, s := range shown {
-		if HasToken(src, s) {
-			return nil
-		}
+	return nil
+}
+
+// open says that the source asks for no secret.
+func open(src rules.Source) bool {
+	return len(src.Tokens)+len(src.Secrets) == 0 && (src.Insecure || len(src.Allow) > 0)
+}
+
+// Parse reads a verified body as the source's host writes it.
+func Parse(src rules.Source, h http.Header, body []byte) (*Delivery, error) {
+	if len(body) == 0 {
+		return nil, refuse(http.StatusBadRequest, "the hook must send the push as its body", "the body is empty")
 	}
-	return Unauthorized()
+	f, known := formatOf(src.Host)
+	if !known {
+		return nil, fmt.Errorf("source %q: no parser for host %q", src.Name, src.Host)
+	}
+	return f.parse(src, h, body)
 }
 
 // allowed says whether the source takes pushes from an address with a port. It
@@ -97,37 +142,4 @@ func allowed(src rules.Source, remote string) bool {
 		return false
 	}
 	return slices.ContainsFunc(src.Allow, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap().WithZone("")) })
-}
-
-// HasToken says whether token is one of the source's.
-func HasToken(src rules.Source, token string) bool {
-	got := sha256.Sum256([]byte(token))
-	found := 0
-	for _, t := range src.Tokens {
-		want := sha256.Sum256([]byte(t))
-		found |= subtle.ConstantTimeCompare(got[:], want[:])
-	}
-	return found == 1 && token != ""
-}
-
-// Parse reads a verified body as the source's host writes it.
-func Parse(src rules.Source, contentType string, body []byte) (*Delivery, error) {
-	if len(body) == 0 {
-		return nil, refuse(http.StatusBadRequest, "the hook must send the push as its body", "the body is empty")
-	}
-	switch src.Host {
-	case rules.BitbucketPost:
-		return parseBitbucketPost(src, contentType, body)
-	}
-	return nil, Unread(src)
-}
-
-// webURL joins a page's address for people, or gives "" where base is not an
-// http address: it may come from a body and ends up in a link.
-func webURL(base, path string) string {
-	u, err := url.Parse(base)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-		return ""
-	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}).String()
 }

@@ -26,7 +26,9 @@ func form(text string) []byte { return []byte("payload=" + url.QueryEscape(text)
 
 const formType = "application/x-www-form-urlencoded"
 
-func TestVerify(t *testing.T) {
+func contentType(kind string) http.Header { return http.Header{"Content-Type": {kind}} }
+
+func TestAdmit(t *testing.T) {
 	for _, c := range []struct {
 		target, user, password string
 		ok                     bool
@@ -46,15 +48,15 @@ func TestVerify(t *testing.T) {
 		if c.user != "" {
 			r.SetBasicAuth(c.user, c.password)
 		}
-		if err := Verify(broker, r); (err == nil) != c.ok {
+		if err := Admit(broker, r); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	empty := rules.Source{Tokens: []rules.Secret{""}}
-	if Verify(empty, httptest.NewRequest("POST", "/?token=", nil)) == nil {
+	empty := rules.Source{Host: rules.BitbucketPost, Tokens: []rules.Secret{""}}
+	if Admit(empty, httptest.NewRequest("POST", "/?token=", nil)) == nil {
 		t.Error("an empty token opens a source")
 	}
-	if err := Verify(rules.Source{Insecure: true}, httptest.NewRequest("POST", "/", nil)); err != nil {
+	if err := Admit(rules.Source{Host: rules.BitbucketPost, Insecure: true}, httptest.NewRequest("POST", "/", nil)); err != nil {
 		t.Errorf("insecure source: %v", err)
 	}
 }
@@ -79,7 +81,7 @@ func TestAllow(t *testing.T) {
 	} {
 		r := httptest.NewRequest("POST", c.target, nil)
 		r.RemoteAddr = c.remote
-		if err := Verify(rules.Source{Host: rules.BitbucketPost, Allow: net, Tokens: c.tokens}, r); (err == nil) != c.ok {
+		if err := Admit(rules.Source{Host: rules.BitbucketPost, Allow: net, Tokens: c.tokens}, r); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -166,7 +168,7 @@ func TestBitbucketPostBranches(t *testing.T) {
 				kind string
 				body []byte
 			}{{formType, form(text)}, {"application/json", []byte(text)}, {"", []byte(text)}} {
-				d, err := Parse(broker, in.kind, in.body)
+				d, err := Parse(broker, contentType(in.kind), in.body)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -192,7 +194,7 @@ func TestBitbucketPostBranches(t *testing.T) {
 }
 
 func TestBitbucketPostDetails(t *testing.T) {
-	d, err := Parse(broker, formType, form(postText(t, false, c{id("a"), "master", id("b"), "f"})))
+	d, err := Parse(broker, contentType(formType), form(postText(t, false, c{id("a"), "master", id("b"), "f"})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +216,7 @@ func TestBitbucketPostDetails(t *testing.T) {
 // TestLinksFromBodies: an address in a body becomes a link only if it is one.
 func TestLinksFromBodies(t *testing.T) {
 	for _, base := range []string{"javascript:alert(1)//x", "data:text/html,x", "", "//evil", "https://u:p@x", "\x00"} {
-		if got := webURL(base, "/a"); got != "" {
+		if got := joinPage(base, "/a"); got != "" {
 			t.Errorf("%q gives %q", base, got)
 		}
 	}
@@ -246,7 +248,7 @@ func TestRefusals(t *testing.T) {
 		"very deep":               {"application/json", strings.Repeat(`{"a":`, 1_000_000), 400, "nests deeper"},
 		"invalid UTF-8":           {"application/json", strings.Replace(good, "master", "m\xff", 1), 400, "not JSON"},
 	} {
-		d, err := Parse(broker, tc.kind, []byte(tc.body))
+		d, err := Parse(broker, contentType(tc.kind), []byte(tc.body))
 		r, ok := errors.AsType[*Refusal](err)
 		if !ok || d != nil {
 			t.Errorf("%s: %v %v", name, d, err)
@@ -275,7 +277,7 @@ func TestFieldsOfOtherTypes(t *testing.T) {
 				t.Fatal(err)
 			}
 			tried++
-			d, err := Parse(broker, "application/json", text)
+			d, err := Parse(broker, contentType("application/json"), text)
 			if _, refused := errors.AsType[*Refusal](err); err != nil && !refused {
 				t.Errorf("%s: %v %v", text, d, err)
 			}
@@ -313,7 +315,7 @@ func TestManyBranches(t *testing.T) {
 	for i := range 5000 {
 		commits = append(commits, c{hex(i + 1), "b" + hex(i), hex(i), "f"})
 	}
-	d, err := Parse(broker, "application/json", []byte(postText(t, false, commits...)))
+	d, err := Parse(broker, contentType("application/json"), []byte(postText(t, false, commits...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +342,7 @@ func TestSharedCommits(t *testing.T) {
 		commits = append(commits, c{fmt.Sprintf("%012x", i+1), fmt.Sprintf("b%d", i), id("f"), "own"})
 	}
 	text := strings.Replace(postText(t, false, commits...), "m ffffffffffff", strings.Repeat("long ", 40_000), 1)
-	d, err := Parse(broker, "application/json", []byte(text))
+	d, err := Parse(broker, contentType("application/json"), []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +378,7 @@ func TestRecordedBodies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := Parse(broker, formType, form(string(text)))
+		d, err := Parse(broker, contentType(formType), form(string(text)))
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
@@ -391,7 +393,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(formType, form(`{"commits":[],"repository":{"absolute_url":"/a/b/"}}`))
 	f.Add("application/json", []byte(`{"commits":[{"branch":"x","node":"a","parents":["a"]}],"repository":{"absolute_url":"/a/b/"}}`))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
-		d, err := Parse(broker, kind, body)
+		d, err := Parse(broker, contentType(kind), body)
 		if r, refused := errors.AsType[*Refusal](err); err != nil && (!refused || r.Status < 400 || r.Reason == "") {
 			t.Fatalf("%v %v", d, err)
 		}
