@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ type Options struct {
 	PublicURL string
 	// Pages says whether the dashboard is served; hooks and health always are.
 	Pages bool
+	// TrustedProxies are those whose X-Forwarded-For is believed; see
+	// [rules.Source] for what addresses are allowed.
+	TrustedProxies []netip.Prefix
 	// MaxBody bounds a request's body, also unpacked, in bytes; 0: 25 MB.
 	MaxBody int64
 	// FollowEvery is the shortest time between two looks at a build; 0: 1 s.

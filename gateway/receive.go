@@ -37,6 +37,7 @@ type refused struct {
 
 // hook takes a push of the source in the path.
 func (g *Gateway) hook(w http.ResponseWriter, r *http.Request) {
+	r.RemoteAddr = g.remote(r)
 	src, known := g.Rules().Source(r.PathValue("source"))
 	if !known {
 		g.refuse(w, r, "", host.Unauthorized())
@@ -47,6 +48,7 @@ func (g *Gateway) hook(w http.ResponseWriter, r *http.Request) {
 
 // broker takes a push of the POST service's source whose token it shows.
 func (g *Gateway) broker(w http.ResponseWriter, r *http.Request) {
+	r.RemoteAddr = g.remote(r)
 	for _, src := range g.Rules().Sources() {
 		if src.Host == rules.BitbucketPost && len(src.Tokens) > 0 && host.Admit(src, r) == nil {
 			g.receive(w, r, src)

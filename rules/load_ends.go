@@ -61,6 +61,11 @@ func (l *loader) sources(n *yaml.Node) {
 		src.Insecure = l.boolean(f["insecure"], "insecure of "+what)
 		src.Secrets = l.secrets(f["secret"], "secret of "+what)
 		src.Tokens = l.secrets(f["token"], "token of "+what)
+		for _, name := range []string{"secret", "token"} {
+			if f[name] != nil && src.From == "" {
+				src.From = writtenAs(l.items(f[name], name)[0])
+			}
+		}
 		if f["allow"] != nil {
 			src.Allow = l.addresses(f["allow"], "allow of "+what)
 		}
@@ -81,6 +86,14 @@ func (l *loader) sources(n *yaml.Node) {
 		}
 		l.set.sources = append(l.set.sources, src)
 	})
+}
+
+// writtenAs says where a secret comes from, if not from the file itself.
+func writtenAs(n *yaml.Node) string {
+	if m := envRef.FindString(n.Value); m == n.Value || strings.HasPrefix(n.Value, "file:") {
+		return n.Value
+	}
+	return ""
 }
 
 // secrets reads one secret or a list.

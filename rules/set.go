@@ -46,7 +46,11 @@ type Source struct {
 	// what a sender of BitbucketPost shows in the address; one of them suffices.
 	// At least one of Secrets, Tokens and Allow is there, or Insecure is set.
 	Secrets, Tokens []Secret
-	// Allow are the addresses that pushes may come from; empty: any.
+	// From is the first of them as it is written, where that is ${NAME} or
+	// file:/path; "" where it stands in the file.
+	From string
+	// Allow are the addresses that pushes may come from; empty: any. Behind a
+	// proxy that serve trusts they are those it forwards for.
 	Allow    []netip.Prefix
 	Insecure bool
 	API      *API // nil: none

@@ -38,7 +38,7 @@ func Main(files fs.FS, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(p.serve(), p.demo(), p.check(), p.explain(), p.test(), p.deliveries(), p.show(), p.simulate(), p.schema(), p.version())
+	root.AddCommand(p.serve(), p.demo(), p.check(), p.explain(), p.test(), p.deliveries(), p.show(), p.simulate(), p.schema(), p.hook(), p.version())
 	for _, c := range root.Commands() {
 		inner := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {

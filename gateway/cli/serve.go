@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 
 func (p *program) serve() *cobra.Command {
 	var rulesPath, listen, database, publicURL string
+	var proxies []string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "run the gateway",
@@ -37,6 +39,10 @@ func (p *program) serve() *cobra.Command {
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
 			defer signal.Stop(hangup)
+			trusted, err := prefixes(proxies)
+			if err != nil {
+				return err
+			}
 			reader, err := p.ruleReader(rulesPath)
 			if err != nil {
 				return err
@@ -58,7 +64,7 @@ func (p *program) serve() *cobra.Command {
 			}
 			d := &daemon{listener: listener, log: log}
 			d.gateway, err = gateway.New(gateway.Options{
-				Rules: set, Ledger: l, PublicURL: orURL(publicURL, listener), Pages: isLoopback(listener), Logger: log,
+				Rules: set, Ledger: l, PublicURL: orURL(publicURL, listener), Pages: isLoopback(listener), TrustedProxies: trusted, Logger: log,
 			})
 			if err != nil {
 				return errors.Join(err, listener.Close(), l.Close())
@@ -76,8 +82,25 @@ func (p *program) serve() *cobra.Command {
 	c.Flags().StringVar(&rulesPath, "rules", p.rulesFlag(), "rule file")
 	c.Flags().StringVar(&listen, "listen", p.envDefault("PUSHGATE_LISTEN", "127.0.0.1:8080"), "address to listen on")
 	c.Flags().StringVar(&database, "database", p.databaseFlag(), "the ledger: sqlite:FILE")
+	c.Flags().StringSliceVar(&proxies, "trusted-proxy", nil, "address or range of proxies whose X-Forwarded-For is believed, for the allow of sources")
 	c.Flags().StringVar(&publicURL, "public-url", p.envDefault("PUSHGATE_PUBLIC_URL", ""), "where people reach this, for links (default: the listening address)")
 	return c
+}
+
+// prefixes reads addresses and ranges of them.
+func prefixes(texts []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); err != nil && e == nil && a.Zone() == "" {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return nil, usagef("--trusted-proxy is an address or a range of them, such as 10.0.0.0/8, and not %q", text)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }
 
 func listenOn(address string) (net.Listener, error) {

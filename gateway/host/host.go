@@ -131,8 +131,7 @@ func Parse(src rules.Source, h http.Header, body []byte) (*Delivery, error) {
 	return f.parse(src, h, body)
 }
 
-// allowed says whether the source takes pushes from an address with a port. It
-// is the address of the connection: behind a proxy, the proxy's.
+// allowed says whether the source takes pushes from an address with a port.
 func allowed(src rules.Source, remote string) bool {
 	if len(src.Allow) == 0 {
 		return true
