@@ -63,7 +63,7 @@ func (l *loader) sources(n *yaml.Node) {
 		src.Tokens = l.secrets(f["token"], "token of "+what)
 		for _, name := range []string{"secret", "token"} {
 			if f[name] != nil && src.From == "" {
-				src.From = writtenAs(l.items(f[name], name)[0])
+				src.From = writtenAs(f[name])
 			}
 		}
 		if f["allow"] != nil {
@@ -88,8 +88,12 @@ func (l *loader) sources(n *yaml.Node) {
 	})
 }
 
-// writtenAs says where a secret comes from, if not from the file itself.
+// writtenAs says where a secret, or the first of a list, comes from, if not from
+// the file itself.
 func writtenAs(n *yaml.Node) string {
+	if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
+		n = resolve(n.Content[0])
+	}
 	if m := envRef.FindString(n.Value); m == n.Value || strings.HasPrefix(n.Value, "file:") {
 		return n.Value
 	}
