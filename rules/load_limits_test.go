@@ -35,6 +35,7 @@ func TestLoadBombs(t *testing.T) {
 		"suggestions without end": {"sets:\n" + lines(3000, " s%d: a\n") + "rules:\n" + lines(3000, "- {name: a%d, paths: $zzzzzzz%d, start: {server: ci, job: x}}\n"), "there is more than these 1000"},
 		"long names":              {"rules: [{name: " + strings.Repeat("n", 1<<20) + ", events: [" + lines(3000, "x%d, ") + "]}]\n", "there is more than these 1000"},
 		"many values":             {"rules: [" + strings.Repeat("{},", 5<<20) + "]", "more than 4194304 values"},
+		"an error behind texts":   {"rules:\n" + strings.Repeat("- \"a\n a\n a\n a\n a\"\n", 12_000) + "- [\n", "not YAML"},
 		"a large file":            {"rules: " + strings.Repeat("x", 33<<20), "larger than 32 MB"},
 		"a long context":          {"rules: [{name: a, start: {server: ci, job: x, report: {context: '{{printf \"%9999d\" 1}}'}}}]", "more than 512 bytes"},
 		"many sources":            {"sources: {" + lines(1001, "s%d: {host: github, secret: x}, ") + "}\n", "more than 1000 sources"},

@@ -20,9 +20,12 @@ func yamlError(err error) (line int, msg string) {
 	return max(line, 1), msg
 }
 
-// maxLocated bounds the files in which the line of an error is looked for, in
-// bytes: it takes parsing them a few dozen times.
-const maxLocated = 256 << 10
+// maxLocated bounds the files in which the line of an error is looked for, and
+// maxReparsed what is parsed again for it, in bytes.
+const (
+	maxLocated  = 256 << 10
+	maxReparsed = 8 << 20
+)
 
 // locate finds the line of an error. The parser tells where the block began that
 // it could not end; the error is in the first line with which, and with whatever
@@ -32,8 +35,11 @@ func locate(content string, told int) int {
 		return told
 	}
 	lines := strings.SplitAfter(content, "\n")
+	left := maxReparsed
 	parses := func(n int) bool {
-		return yaml.Unmarshal([]byte(strings.Join(lines[:n], "")), new(yaml.Node)) == nil
+		part := strings.Join(lines[:n], "")
+		left -= len(part)
+		return left >= 0 && yaml.Unmarshal([]byte(part), new(yaml.Node)) == nil
 	}
 	good, bad := 0, len(lines)
 	for bad-good > 1 {
@@ -49,7 +55,7 @@ func locate(content string, told int) int {
 			}
 		}
 	}
-	if parses(good) && bad <= len(lines) {
+	if parses(good) && bad <= len(lines) { // not where nothing is left
 		return bad
 	}
 	return told
