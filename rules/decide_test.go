@@ -339,9 +339,14 @@ defaults: {branches: [main], unknown_files: skip}
 rules:
 - {name: a, start: {server: ci, job: a}}
 - {name: b, branches: [dev], unknown_files: build, paths: [x], start: {server: ci, job: b}}
+- {name: c, tags: ["v*"], start: {server: ci, job: c}}
 `)
 	if got := s.Decide(push(nil), nil).Matched(); !cmp.Equal(got, []string{"a"}) {
 		t.Errorf("main: %q", got)
+	}
+	tag := push(func(p *Push) { p.Kind, p.Ref = Tag, "v1" })
+	if got := s.Decide(tag, nil).Matched(); !cmp.Equal(got, []string{"c"}) {
+		t.Errorf("a tag: %q", got)
 	}
 	dev := push(func(p *Push) { p.Ref, p.Files = "dev", Files{Unknown, nil} })
 	if got := s.Decide(dev, nil).Matched(); !cmp.Equal(got, []string{"b"}) {

@@ -110,6 +110,9 @@ func (l *loader) rule(n *yaml.Node, what string, known []string, base *rule) *ru
 	if f["name"] != nil {
 		l.text(f["name"], "name of "+what)
 	}
+	if f["branches"] != nil || f["tags"] != nil {
+		r.branches, r.tags = nil, nil // one condition: the rule's own replaces both
+	}
 	for _, p := range []struct {
 		field string
 		to    **list

@@ -37,11 +37,16 @@ func refNever(src string) bool {
 		strings.ContainsFunc(src, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
+// withoutClasses takes away the colons of POSIX classes, which ask for none.
+func withoutClasses(src string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(src, "[:", "["), ":]", "]")
+}
+
 func remarkRef(src string) *pattern.Error {
 	switch {
 	case strings.Contains(src, "/.*") || strings.HasPrefix(src, ".*"):
 		return &pattern.Error{Text: "looks like a regular expression, and is read as a glob", Hint: "write /* for one level, /** for all below"}
-	case refNever(src):
+	case refNever(withoutClasses(src)):
 		return &pattern.Error{Text: "holds what no branch or tag can hold (a space, ~, : or ..)", Hint: "write the short name; several are a list: [main, dev]"}
 	}
 	return nil
@@ -49,7 +54,7 @@ func remarkRef(src string) *pattern.Error {
 
 func remarkRepo(src string) *pattern.Error {
 	switch {
-	case strings.ContainsAny(src, ":@ "):
+	case strings.ContainsAny(withoutClasses(src), ":@ "):
 		return &pattern.Error{Text: "is no name of a repository", Hint: "write owner/name, not an address"}
 	case strings.HasSuffix(src, ".git"):
 		return &pattern.Error{Text: "ends with .git, which no host has in the name", Hint: "write " + strings.TrimSuffix(src, ".git")}
@@ -80,8 +85,11 @@ func remarkMessage(src string) *pattern.Error {
 	return nil
 }
 
+// remarkText leaves alone what has a star of its own: *@example.* is no regular
+// expression.
 func remarkText(src string) *pattern.Error {
-	if strings.HasPrefix(src, "^") || strings.Contains(src, ".*") || strings.Contains(src, ".+") {
+	stars := strings.Contains(strings.ReplaceAll(src, ".*", ""), "*")
+	if strings.HasPrefix(src, "^") || strings.Contains(src, ".*") && !stars || strings.Contains(src, ".+") {
 		return &pattern.Error{Text: "looks like a regular expression, and only * is special here", Hint: "write *words*"}
 	}
 	return nil

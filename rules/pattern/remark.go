@@ -10,6 +10,7 @@ var (
 	commaOutside    = regexp.MustCompile(`(^|[^\\]),`)
 	expression      = regexp.MustCompile(`\{\{[- ]*\.`)
 	needlessEscape  = regexp.MustCompile(`(^|[^\\])\\([A-Za-z0-9])`)
+	alternation     = regexp.MustCompile(`(^|[^\\])\|`)
 	braces          = regexp.MustCompile(`\{[^{}]*\}`)
 )
 
@@ -21,7 +22,7 @@ func Remark(src string) *Error {
 	case strings.Contains(src, "]+") && quantifiedClass.MatchString(src):
 		return bad("holds ]+, which is no quantifier here: + is a plus sign", "repeat the class, or write * behind it")
 	case strings.HasPrefix(src, "^"), strings.HasSuffix(src, "$") && !strings.HasSuffix(src, `\$`),
-		strings.Contains(src, ".+"), strings.Contains(src, "|"):
+		strings.Contains(src, ".+"), strings.Contains(src, "|") && alternation.MatchString(src):
 		return bad("looks like a regular expression, and is read as a glob", glob)
 	case strings.Contains(src, `\`) && needlessEscape.MatchString(src):
 		return bad(`holds \ before a letter or digit, which means just that`, glob)
