@@ -121,17 +121,23 @@ func (l *loader) addresses(n *yaml.Node, what string) []netip.Prefix {
 		if !ok {
 			continue
 		}
-		p, err := netip.ParsePrefix(s)
-		if a, e := netip.ParseAddr(s); err != nil && e == nil && a.Zone() == "" {
-			p, err = a.Prefix(a.BitLen())
-		}
+		p, err := ParseAddresses(s)
 		if err != nil {
 			l.fail(item, "write an address or a range of them: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32", "%s cannot be %q", what, s)
 			continue
 		}
-		out = append(out, p.Masked())
+		out = append(out, p)
 	}
 	return out
+}
+
+// ParseAddresses reads an address or a range of them: 192.0.2.7, 192.0.2.0/24.
+func ParseAddresses(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if a, e := netip.ParseAddr(text); err != nil && e == nil && a.Zone() == "" {
+		p, err = a.Prefix(a.BitLen())
+	}
+	return p.Masked(), err
 }
 
 func (l *loader) api(n *yaml.Node, what string) *API {

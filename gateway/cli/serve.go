@@ -20,6 +20,7 @@ import (
 
 	"github.com/pushgate/pushgate/gateway"
 	"github.com/pushgate/pushgate/gateway/ledger"
+	"github.com/pushgate/pushgate/rules"
 )
 
 func (p *program) serve() *cobra.Command {
@@ -91,14 +92,11 @@ func (p *program) serve() *cobra.Command {
 func prefixes(texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, text := range texts {
-		p, err := netip.ParsePrefix(text)
-		if a, e := netip.ParseAddr(text); err != nil && e == nil && a.Zone() == "" {
-			p, err = a.Prefix(a.BitLen())
-		}
+		p, err := rules.ParseAddresses(text)
 		if err != nil {
 			return nil, usagef("--trusted-proxy is an address or a range of them, such as 10.0.0.0/8, and not %q", text)
 		}
-		out = append(out, p.Masked())
+		out = append(out, p)
 	}
 	return out, nil
 }
