@@ -23,12 +23,13 @@ var arrows = map[string][]string{
 	"gateway/host":                 {"rules"},
 	"gateway/ledger":               {"rules"},
 	"gateway/web":                  {"gateway/ledger", "rules"},
+	"internal/rest":                {},
 	"rules":                        {"rules/pattern"},
 	"rules/pattern":                {},
 	"triggers":                     {},
 	"triggers/jenkins":             {"triggers"},
 	"triggers/jenkins/jenkinstest": {},
-	"triggers/bamboo":              {"triggers"},
+	"triggers/bamboo":              {"triggers", "internal/rest"},
 	"triggers/bamboo/bambootest":   {},
 }
 

@@ -1,20 +1,16 @@
 package bamboo
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"mime"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -27,9 +23,6 @@ const (
 
 // busyWait is how long a plan at its limit of concurrent builds is left alone.
 const busyWait = 30 * time.Second
-
-// maxRetryAfter bounds what a server may ask for.
-const maxRetryAfter = time.Hour
 
 // A verdict is what a status means for a request. Ambiguous holds for the POST
 // that queues only.
@@ -73,15 +66,15 @@ func (s *Server) judge(c call, a answer) *triggers.Error {
 		Hint:      v.hint,
 	}
 	if e.Temporary {
-		e.RetryAfter = retryAfter(a.header.Get("Retry-After"), time.Now())
+		e.RetryAfter = rest.RetryAfter(a.header.Get("Retry-After"), time.Now())
 	}
 	switch a.status / 100 {
 	case 2:
 		// A page is a login form or a proxy's; anything else may be Bamboo's
 		// receipt in a shape that cannot be read.
-		e.Ambiguous = e.Ambiguous && !a.isPage()
+		e.Ambiguous = e.Ambiguous && !rest.IsPage(a.header, a.body)
 	case 3:
-		e.Err = s.destination(a.header.Get("Location"))
+		e.Err = s.texts.Destination(a.header.Get("Location"))
 	default:
 		e.Err = s.words(a)
 	}
@@ -103,7 +96,7 @@ func isBusy(body []byte) bool {
 
 // words gives what Bamboo said about a refusal; nil for a page or nothing.
 func (s *Server) words(a answer) error {
-	text := s.clean(strings.Join(said(a.body), "; "))
+	text := s.texts.Text(strings.Join(said(a.body), "; "))
 	if text == "" {
 		return nil
 	}
@@ -132,65 +125,4 @@ func said(body []byte) []string {
 		out = append(out, fmt.Sprintf("%s: %v", field, doc.FieldErrors[field]))
 	}
 	return out
-}
-
-// destination names where a redirect points, without its query, which may
-// carry a session.
-func (s *Server) destination(location string) error {
-	u, err := url.Parse(location)
-	if err != nil || location == "" {
-		return nil
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return fmt.Errorf("to %q", s.clean(u.String()))
-}
-
-// maxWords bounds a text of the server's in an error, in characters.
-const maxWords = 300
-
-// clean makes a text of the server's fit for one line of a log: no control or
-// formatting characters, no secret, bounded.
-func (s *Server) clean(text string) string {
-	for _, secret := range s.secrets {
-		text = strings.ReplaceAll(text, secret, "…")
-	}
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case isControl(r) || r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxWords {
-		text = string(runes[:maxWords]) + "…"
-	}
-	return text
-}
-
-// isControl holds for what steers a terminal or turns a line around.
-func isControl(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-
-// isPage holds for HTML, by its type or its looks.
-func (a answer) isPage() bool {
-	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
-	if kind == "text/html" || kind == "application/xhtml+xml" {
-		return true
-	}
-	start := bytes.ToLower(bytes.TrimSpace(a.body[:min(len(a.body), 512)]))
-	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
-}
-
-// retryAfter reads seconds or an HTTP date; 0 for neither.
-func retryAfter(value string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(value); err == nil {
-		return min(max(time.Duration(min(n, int(maxRetryAfter/time.Second)))*time.Second, 0), maxRetryAfter)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
 }

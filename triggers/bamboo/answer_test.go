@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -85,40 +86,12 @@ func TestAnswersToAStart(t *testing.T) {
 			if !strings.Contains(err.Error(), tt.words) {
 				t.Errorf("error %q, want %q in it", err, tt.words)
 			}
-			if strings.Contains(err.Error(), token) || strings.ContainsFunc(err.Error(), isControl) || strings.Contains(err.Error(), "hidden") {
+			if strings.Contains(err.Error(), token) || strings.ContainsFunc(err.Error(), rest.IsControl) || strings.Contains(err.Error(), "hidden") {
 				t.Errorf("error %q shows a secret or a control character", err)
 			}
 			if e.Op != "start SHOP-API" || e.Reason == "" {
 				t.Errorf("op %q, reason %q", e.Op, e.Reason)
 			}
 		})
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"":                              0,
-		"0":                             0,
-		"-5":                            0,
-		"30":                            30 * time.Second,
-		"99999999999":                   maxRetryAfter,
-		"99999999999999999999999":       0,
-		"soon":                          0,
-		"Sun, 01 Mar 2026 12:01:00 GMT": time.Minute,
-		"Sun, 01 Mar 2026 11:00:00 GMT": 0,
-		"Sun, 01 Mar 2099 12:00:00 GMT": maxRetryAfter,
-	} {
-		if got := retryAfter(value, now); got != want {
-			t.Errorf("retryAfter(%q) = %s, want %s", value, got, want)
-		}
-	}
-}
-
-func TestCleanIsBounded(t *testing.T) {
-	s := newClient(t, Options{URL: "https://ci.example.com", User: "gate", Password: "pa55"})
-	got := s.clean("pa55 \u202eevil\u2066 " + strings.Repeat("ü", 10000))
-	if n := len([]rune(got)); n != maxWords+1 || !strings.HasPrefix(got, "… evil ü") {
-		t.Errorf("%d characters: %.60q", n, got)
 	}
 }

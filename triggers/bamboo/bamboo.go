@@ -57,11 +57,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
+
+	"github.com/pushgate/pushgate/internal/rest"
 )
 
 // Options say which server and who asks.
@@ -80,26 +81,23 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-const (
-	defaultTimeout = 15 * time.Second
-	maxAnswer      = 4 << 20
-)
+const maxAnswer = 4 << 20
 
 // A Server is one Bamboo server. It may be used by several goroutines at once
 // and holds nothing that needs closing but its transport's connections.
 type Server struct {
-	base    string // no slash at its end
-	client  *resty.Client
-	log     *slog.Logger
-	secrets []string
-	keys    keyCache
+	base   string // no slash at its end
+	client *resty.Client
+	log    *slog.Logger
+	texts  rest.Cleaner
+	keys   keyCache
 }
 
 // New checks the options; it sends nothing.
 func New(o Options) (*Server, error) {
-	base, err := baseURL(o.URL)
+	base, err := rest.BaseURL(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("bamboo url %q: %w", redactUser(o.URL), err)
+		return nil, fmt.Errorf("bamboo url %q: %w", rest.RedactUser(o.URL), err)
 	}
 	if err := checkCredentials(o); err != nil {
 		return nil, fmt.Errorf("bamboo credentials: %w", err)
@@ -108,69 +106,19 @@ func New(o Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	timeout := o.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
-	transport := o.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	s.client = resty.NewWithClient(&http.Client{Transport: transport, Timeout: timeout}).
-		SetLogger(restyLog{s.log}).
-		SetDisableWarn(true).
-		SetRetryCount(0).
-		SetResponseBodyLimit(maxAnswer).
-		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		})).
-		SetHeader("Accept", "application/json").
-		SetHeader("X-Atlassian-Token", "no-check").
-		SetHeader("User-Agent", "pushgate")
+	s.client = rest.NewClient(rest.Options{Transport: o.Transport, Timeout: o.Timeout, MaxAnswer: maxAnswer, Logger: s.log}).
+		SetHeader("X-Atlassian-Token", "no-check")
 	if o.Token != "" {
 		s.client.SetAuthToken(o.Token)
-		s.secrets = []string{o.Token}
+		s.texts = rest.Cleaner{o.Token}
 	} else {
 		s.client.SetBasicAuth(o.User, o.Password)
-		s.secrets = []string{base64.StdEncoding.EncodeToString([]byte(o.User + ":" + o.Password)), o.Password}
+		s.texts = rest.Cleaner{base64.StdEncoding.EncodeToString([]byte(o.User + ":" + o.Password)), o.Password}
 	}
 	if strings.HasPrefix(base, "http://") {
 		s.log.Warn("bamboo credentials travel unencrypted", "url", base)
 	}
 	return s, nil
-}
-
-// baseURL gives the URL without a slash at its end, in escaped form.
-func baseURL(raw string) (string, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		// The url package's message repeats the URL, which may hold a password.
-		return "", errors.New("not a URL")
-	}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "", errors.New("the scheme must be http or https")
-	case u.Hostname() == "":
-		return "", errors.New("no host")
-	case u.User != nil:
-		return "", errors.New("credentials do not belong in the url: use token, or user and password")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", errors.New("no query or fragment may follow the path")
-	}
-	return strings.TrimRight(u.String(), "/"), nil
-}
-
-// redactUser cuts what stands between the scheme and an "@".
-func redactUser(raw string) string {
-	at := strings.LastIndex(raw, "@")
-	if at < 0 {
-		return raw
-	}
-	scheme, _, found := strings.Cut(raw[:at], "://")
-	if !found {
-		return "…@" + raw[at+1:]
-	}
-	return scheme + "://…@" + raw[at+1:]
 }
 
 func checkCredentials(o Options) error {
@@ -183,16 +131,8 @@ func checkCredentials(o Options) error {
 		return errors.New("the password is empty")
 	case strings.Contains(o.User, ":"):
 		return errors.New("a user name cannot hold a colon")
-	case strings.TrimSpace(o.Token) != o.Token || strings.ContainsFunc(o.Token, isControl):
+	case strings.TrimSpace(o.Token) != o.Token || strings.ContainsFunc(o.Token, rest.IsControl):
 		return errors.New("the token holds spaces around it or control characters")
 	}
 	return nil
 }
-
-// restyLog hands what resty has to say to slog, at debug level: each failure
-// is already returned as an error.
-type restyLog struct{ log *slog.Logger }
-
-func (l restyLog) Errorf(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l restyLog) Warnf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l restyLog) Debugf(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }

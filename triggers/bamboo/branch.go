@@ -139,7 +139,7 @@ func (s *Server) readBranch(c call, a answer, req triggers.Request) (planBranch,
 		return planBranch{}, &triggers.Error{
 			Op:     c.op,
 			Status: a.status,
-			Reason: fmt.Sprintf("Bamboo gave plan branch %q for %q", s.clean(doc.ShortName), displayName(req.Branch)),
+			Reason: fmt.Sprintf("Bamboo gave plan branch %q for %q", s.texts.Text(doc.ShortName), displayName(req.Branch)),
 			Hint:   hintOwnKey,
 		}
 	}
@@ -177,7 +177,7 @@ func (s *Server) tellApart(ctx context.Context, op string, req triggers.Request)
 	if other != "" {
 		return &triggers.Error{
 			Op:     op,
-			Reason: fmt.Sprintf("plan branch %q may be that of %q or of %q", name, req.Branch, s.clean(other)),
+			Reason: fmt.Sprintf("plan branch %q may be that of %q or of %q", name, req.Branch, s.texts.Text(other)),
 			Hint:   hintOwnKey,
 		}
 	}

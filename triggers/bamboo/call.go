@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/go-resty/resty/v2"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -66,8 +66,8 @@ func (s *Server) send(ctx context.Context, c call) (answer, *triggers.Error) {
 
 // unanswered says what it means that no whole answer came.
 func (s *Server) unanswered(ctx context.Context, c call, sent *progress, err error) *triggers.Error {
-	e := &triggers.Error{Op: c.op, Temporary: true, Server: true, Err: s.cause(err)}
-	timeout := isTimeout(err) || ctx.Err() != nil
+	e := &triggers.Error{Op: c.op, Temporary: true, Server: true, Err: s.texts.Cause(err)}
+	timeout := rest.IsTimeout(err) || ctx.Err() != nil
 	written := sent.written.Load() || timeout && sent.connected.Load()
 	e.Ambiguous = c.starts && written
 	switch {
@@ -89,23 +89,6 @@ func (s *Server) unanswered(ctx context.Context, c call, sent *progress, err err
 		e.Hint = "check that Bamboo runs and that the url of the server is right"
 	}
 	return e
-}
-
-// cause cuts the URL off a client's error, whose query is of no use to people,
-// and whatever secret a strange transport may have put there.
-func (s *Server) cause(err error) error {
-	if ue, ok := errors.AsType[*url.Error](err); ok {
-		err = ue.Err
-	}
-	if text := s.clean(err.Error()); text != err.Error() {
-		return errors.New(text)
-	}
-	return err
-}
-
-func isTimeout(err error) bool {
-	ne, ok := errors.AsType[net.Error](err)
-	return ok && ne.Timeout()
 }
 
 // progress knows how far a request got. The hooks run on the transport's

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -103,12 +104,12 @@ func checkRequest(op string, req triggers.Request) *triggers.Error {
 		return refuse("a plan's key is like PROJ-PLAN, a plan branch's like PROJ-PLAN12", "%.80q is not a plan's key", req.Target)
 	}
 	for _, name := range slices.Sorted(maps.Keys(req.Values)) {
-		if name == "" || strings.ContainsFunc(name, isControl) {
+		if name == "" || strings.ContainsFunc(name, rest.IsControl) {
 			return refuse("", "%.80q cannot name a variable", name)
 		}
 	}
 	display := displayName(req.Branch)
-	if req.Branch != "" && (display == "." || display == ".." || strings.ContainsFunc(display, isControl)) {
+	if req.Branch != "" && (display == "." || display == ".." || strings.ContainsFunc(display, rest.IsControl)) {
 		return refuse("", "%.80q cannot name a plan branch", display)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 	"github.com/pushgate/pushgate/triggers/bamboo/bambootest"
 )
@@ -122,7 +123,7 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 		if diff := cmp.Diff(failure{}, got); diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
-		if strings.ContainsFunc(e.Error(), isControl) {
+		if strings.ContainsFunc(e.Error(), rest.IsControl) {
 			t.Errorf("%s: %q holds control characters", name, e)
 		}
 	}

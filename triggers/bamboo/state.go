@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -51,7 +52,7 @@ func (s *Server) State(ctx context.Context, _ triggers.Request, handle string) (
 		return triggers.State{}, e
 	}
 	st := triggers.State{Handle: handle, URL: s.base + "/browse/" + key}
-	if a.status == http.StatusNotFound && !a.isPage() {
+	if a.status == http.StatusNotFound && !rest.IsPage(a.header, a.body) {
 		return triggers.State{Phase: triggers.Lost, Handle: handle, Why: "Bamboo no longer has this result"}, nil
 	}
 	phase, why, ok := readResult(a, key)
