@@ -186,7 +186,7 @@ func TestManyFiles(t *testing.T) {
 		names = append(names, strings.Repeat(string(rune('a'+i%26)), 1<<20)+fmt.Sprint(i))
 	}
 	f := filesOf([]commit{{Added: names, Removed: names, Modified: []string{"last"}}})
-	if got := f.files(true); got.Completeness != rules.Partial || len(got.Paths) != 31 || f.bytes > 3*maxFileBytes {
+	if got := f.Files(true); got.Completeness != rules.Partial || len(got.Paths) != 31 || f.bytes > 3*maxFileBytes {
 		t.Errorf("%d files, %s, %d bytes", len(got.Paths), got.Completeness, f.bytes)
 	}
 }

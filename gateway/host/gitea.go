@@ -119,7 +119,7 @@ func (b *giteaPush) comeOrGone(src rules.Source, event, id string, body []byte) 
 	p := rules.Push{
 		Source: src.Name, Repo: b.Repository.FullName, Kind: rules.Branch,
 		Ref: strings.TrimPrefix(b.Ref, "refs/heads/"), Event: rules.Deleted,
-		Pusher: b.Sender.person(), DefaultBranch: b.Repository.DefaultBranch, Files: (&fileSet{}).files(true),
+		Pusher: b.Sender.person(), DefaultBranch: b.Repository.DefaultBranch, Files: (&FileSet{}).Files(true),
 	}
 	if b.RefType == "tag" {
 		p.Kind, p.Ref = rules.Tag, strings.TrimPrefix(b.Ref, "refs/tags/")
@@ -131,7 +131,7 @@ func (b *giteaPush) comeOrGone(src rules.Source, event, id string, body []byte) 
 		if none(b.SHA) {
 			return nil, wrongShape(src.Host, "it does not say which commit the tag has")
 		}
-		p.Event, p.After, p.Files = rules.Created, b.SHA, (&fileSet{}).files(false)
+		p.Event, p.After, p.Files = rules.Created, b.SHA, (&FileSet{}).Files(false)
 		p.CommitURL = joinPage(b.Repository.HTMLURL, "/commit/"+p.After)
 	}
 	return &Delivery{Key: key(id, body), Repo: p.Repo, Pushes: []rules.Push{p}}, nil
@@ -161,7 +161,7 @@ func (b *giteaPush) push(src rules.Source, id string, body []byte) (*Delivery, e
 		// Older versions and Gogs give no total: then fewer than the cap are all.
 		whole = len(b.Commits) == b.TotalCommits || b.TotalCommits == 0 && len(b.Commits) < giteaCommits
 	}
-	p.Files = filesOf(b.Commits).files(whole)
+	p.Files = filesOf(b.Commits).Files(whole)
 	if p.After != "" {
 		p.CommitURL = joinPage(b.Repository.HTMLURL, "/commit/"+p.After)
 	}

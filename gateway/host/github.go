@@ -88,12 +88,12 @@ func parseGitHub(src rules.Source, h http.Header, body []byte) (*Delivery, error
 // repository, no body says.
 func (b *githubPush) files(p *rules.Push) rules.Files {
 	if p.Kind == rules.Tag || p.Event == rules.Deleted {
-		return (&fileSet{}).files(p.Event == rules.Deleted)
+		return (&FileSet{}).Files(p.Event == rules.Deleted)
 	}
 	whole := p.Event == rules.Pushed && len(b.Commits) > 0 && len(b.Commits) < githubCommits
 	for i := range b.Commits {
 		c := &b.Commits[i]
 		whole = whole && len(c.Added)+len(c.Removed)+len(c.Modified) < githubFiles
 	}
-	return filesOf(b.Commits).files(whole)
+	return filesOf(b.Commits).Files(whole)
 }

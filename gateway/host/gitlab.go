@@ -139,7 +139,7 @@ func parseGitLab(src rules.Source, h http.Header, body []byte) (*Delivery, error
 		p.Pusher.Name = b.UserUsername
 	}
 	whole := p.Event == rules.Deleted || p.Event == rules.Pushed && len(b.Commits) > 0 && len(b.Commits) == b.TotalCommitsCount
-	p.Files = filesOf(b.Commits).files(whole)
+	p.Files = filesOf(b.Commits).Files(whole)
 	if p.After != "" {
 		p.CommitURL = joinPage(b.Project.WebURL, "/-/commit/"+p.After)
 	}

@@ -142,3 +142,8 @@ func allowed(src rules.Source, remote string) bool {
 	}
 	return slices.ContainsFunc(src.Allow, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap().WithZone("")) })
 }
+
+// TellsForce says whether the host's pushes say that they were forced.
+func TellsForce(name string) bool {
+	return name == rules.GitHub || name == rules.BitbucketCloud
+}

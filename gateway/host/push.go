@@ -167,57 +167,14 @@ func storable(t time.Time) time.Time {
 	return t
 }
 
-// A fileSet gathers the names of files, each once, in the order they come, and
-// within a bound for one body.
-type fileSet struct {
-	seen  map[string]bool
-	paths []string
-	bytes int
-	open  bool // there may be more
-}
-
-func (f *fileSet) add(paths ...string) {
-	for _, p := range paths {
-		if p == "" || f.seen[p] {
-			continue
-		}
-		if f.bytes += len(p) + 16; f.bytes > maxFileBytes {
-			f.open = true
-			return
-		}
-		if f.seen == nil {
-			f.seen = map[string]bool{}
-		}
-		f.seen[p] = true
-		f.paths = append(f.paths, p)
-	}
-}
-
-// files gives them as complete, or as partial where some are known and unknown
-// where none is.
-func (f *fileSet) files(complete bool) rules.Files {
-	out := rules.Files{Completeness: rules.Complete, Paths: slices.Clip(f.paths)}
-	switch {
-	case complete && !f.open:
-	case len(f.paths) == 0:
-		out.Completeness = rules.Unknown
-	default:
-		out.Completeness = rules.Partial
-	}
-	if out.Paths == nil {
-		out.Paths = []string{}
-	}
-	return out
-}
-
 // filesOf gathers the files of commits. A commit without any list, as old
 // versions and system hooks send it, leaves the whole open.
-func filesOf(commits []commit) *fileSet {
-	f := &fileSet{}
+func filesOf(commits []commit) *FileSet {
+	f := &FileSet{}
 	for i := range commits {
-		f.add(commits[i].Added...)
-		f.add(commits[i].Removed...)
-		f.add(commits[i].Modified...)
+		f.Add(commits[i].Added...)
+		f.Add(commits[i].Removed...)
+		f.Add(commits[i].Modified...)
 		if c := &commits[i]; c.Added == nil && c.Removed == nil && c.Modified == nil {
 			f.open = true
 		}
