@@ -18,19 +18,22 @@ const module = "github.com/pushgate/pushgate"
 // a name stands for everything below it.
 var arrows = map[string][]string{
 	"":                             {"gateway/cli"},
-	"gateway/cli":                  {"gateway", "gateway/host", "gateway/ledger", "gateway/web", "rules", "triggers/…"},
-	"gateway":                      {"gateway/host", "gateway/ledger", "gateway/web", "rules", "triggers", "triggers/jenkins", "triggers/bamboo"},
+	"gateway/cli":                  {"gateway", "gateway/host", "gateway/host/hosttest", "gateway/ledger", "gateway/web", "rules", "triggers/…"},
+	"gateway":                      {"gateway/host", "gateway/host/api", "gateway/ledger", "gateway/web", "rules", "triggers", "triggers/jenkins", "triggers/bamboo"},
 	"gateway/host":                 {"rules"},
+	"gateway/host/api":             {"gateway/host", "internal/rest", "rules"},
+	"gateway/host/hosttest":        {"internal/simfault"},
 	"gateway/ledger":               {"rules"},
 	"gateway/web":                  {"gateway/ledger", "rules"},
 	"internal/rest":                {},
 	"rules":                        {"rules/pattern"},
 	"rules/pattern":                {},
 	"triggers":                     {},
-	"triggers/jenkins":             {"triggers"},
+	"triggers/jenkins":             {"triggers", "internal/rest"},
 	"triggers/jenkins/jenkinstest": {},
 	"triggers/bamboo":              {"triggers", "internal/rest"},
-	"triggers/bamboo/bambootest":   {},
+	"triggers/bamboo/bambootest":   {"internal/simfault"},
+	"internal/simfault":            {},
 }
 
 // TestArrows holds the imports between our packages to the arrows, keeps

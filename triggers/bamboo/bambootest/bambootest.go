@@ -6,7 +6,9 @@
 // the resources and statuses of the OpenAPI document for Bamboo 12.1, and the
 // shapes that clients of others read; never against a live Bamboo. Words of
 // errors, and what the documents leave open (which status a missing branch has,
-// what a stage that does not exist gives), are guesses.
+// what a stage that does not exist gives, whether a variable that the plan does
+// not declare is taken, that a result is listed as soon as it is queued), are
+// guesses.
 //
 // What it does:
 //
@@ -14,8 +16,14 @@
 //     an unknown stage or a disabled plan; 404 for anything but the key of a plan
 //     or plan branch; 415 for a body that is no form, JSON or XML; 403 without
 //     X-Atlassian-Token. A variable in the query wins over one in the body
-//   - DELETE /queue/{plan}-{job}-{n}: 204, the build stops
-//   - GET /result/{plan}-{n}, and /result/status/… while it is not finished
+//   - DELETE /queue/{plan}-{job}-{n}: 204; a build stops when all its jobs were
+//   - GET /queue: the jobs that wait
+//   - GET /result/{plan}-{n}, and /result/status/… while it is not finished;
+//     expand=variables tells its variables, and stages… its jobs, in one stage
+//   - GET /result/{plan}: its results, the newest first, finished ones only
+//     unless includeAllStates; expand=results.result.variables
+//   - GET /plan/{plan}, with its variables as variableContext; /info and
+//     /currentUser
 //   - GET and PUT /plan/{plan}/branch/{display name}, GET /plan/{plan}/branch,
 //     GET /plan/{plan}/vcsBranches, GET /search/branches
 //   - JSON where Accept asks for it, else a short XML answer
@@ -36,6 +44,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pushgate/pushgate/internal/simfault"
 )
 
 // Options say who may ask and how long builds take. Without tokens and users
@@ -49,6 +59,8 @@ type Options struct {
 	Users map[string]string
 	// QueueTime is how long a build waits, BuildTime how long it then runs.
 	QueueTime, BuildTime time.Duration
+	// Skew is how far its clock is ahead: in Date and in the times of results.
+	Skew time.Duration
 }
 
 // A Permission is what a personal access token may do.
@@ -85,6 +97,10 @@ type Plan struct {
 	Result Result
 	// Branches are the plan branches by VCS branch.
 	Branches map[string]Branch
+	// Strict plans drop variables that they do not declare.
+	Strict bool
+	// Jobs are the keys of the plan's jobs; empty is JOB1.
+	Jobs []string
 	// VCSBranches are branches of the repository that have no plan branch. Those
 	// of Branches are listed by the server anyway.
 	VCSBranches []string
@@ -114,6 +130,8 @@ type Build struct {
 	// Queued is when it was.
 	Queued time.Time
 
+	jobs    []string
+	halted  map[string]bool // jobs that were stopped
 	stopped time.Time
 	result  Result
 }
@@ -123,14 +141,14 @@ func (b Build) Key() string { return b.Plan + "-" + strconv.Itoa(b.Number) }
 
 // A Server is a simulated Bamboo. It may be used by several goroutines at once.
 type Server struct {
+	simfault.Faults // Break, Heal and Down
+
 	options Options
 	mux     *http.ServeMux
 
 	mu     sync.Mutex
 	plans  map[string]*plan
 	builds []*Build
-	faults []*Fault
-	down   bool
 }
 
 // A plan is one that was added, or one of its branches.
@@ -176,6 +194,19 @@ func (s *Server) AddPlan(key string, settings Plan) {
 			name = strings.ReplaceAll(vcs, "/", "-")
 		}
 		s.addBranch(p, name, vcs, !b.Disabled)
+	}
+}
+
+// Declares has a plan or plan branch declare a variable from now on.
+func (s *Server) Declares(key, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.plans[key]; p != nil {
+		p.settings.Variables = maps.Clone(p.settings.Variables)
+		if p.settings.Variables == nil {
+			p.settings.Variables = map[string]string{}
+		}
+		p.settings.Variables[name] = ""
 	}
 }
 
@@ -254,13 +285,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	if s.isDown() {
-		page(w, http.StatusServiceUnavailable, "Bamboo is starting up", "Nothing can be done before it is up.")
-		return
-	}
-	if f := s.takeFault(r); f != nil {
-		f.serve(w, r, s.mux)
-		return
-	}
-	s.mux.ServeHTTP(w, r)
+	simfault.Serve(&s.Faults, w, r, s.mux, http.HandlerFunc(startingUp))
+}
+
+func startingUp(w http.ResponseWriter, _ *http.Request) {
+	page(w, http.StatusServiceUnavailable, "Bamboo is starting up", "Nothing can be done before it is up.")
 }

@@ -36,6 +36,11 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) {
 		Variables: map[string]string{},
 		Queued:    time.Now(),
 		result:    p.settings.Result,
+		jobs:      p.settings.Jobs,
+		halted:    map[string]bool{},
+	}
+	if len(b.jobs) == 0 {
+		b.jobs = []string{"JOB1"}
 	}
 	if b.result == "" {
 		b.result = Successful
@@ -43,7 +48,8 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(b.Variables, p.settings.Variables)
 	for _, from := range []url.Values{r.PostForm, query} {
 		for name, values := range from {
-			if name, ok := strings.CutPrefix(name, variablePrefix); ok && name != "" {
+			name, ok := strings.CutPrefix(name, variablePrefix)
+			if _, declared := p.settings.Variables[name]; ok && name != "" && (declared || !p.settings.Strict) {
 				b.Variables[name] = values[0]
 			}
 		}
@@ -111,7 +117,8 @@ func (s *Server) find(key string) *Build {
 	return s.builds[i]
 }
 
-// stop wants the key of a job's result; any job will do here.
+// stop wants the key of a job's result. The build stops with the last of its
+// jobs.
 func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,39 +127,17 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	if len(parts) == 4 {
 		b = s.find(parts[0] + "-" + parts[1] + "-" + parts[3])
 	}
-	if b == nil {
+	if b == nil || !slices.Contains(b.jobs, parts[2]) {
 		refuse(w, r, http.StatusNotFound, "the result of a job is wanted, as in PROJ-PLAN-JOB1-12")
 		return
 	}
 	if life, _ := s.stand(b); life == "Queued" || life == "InProgress" {
-		b.stopped = time.Now()
+		b.halted[parts[2]] = true
+		if len(b.halted) == len(b.jobs) {
+			b.stopped = time.Now()
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-func (s *Server) result(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.find(r.PathValue("key"))
-	if b == nil {
-		refuse(w, r, http.StatusNotFound, fmt.Sprintf("Result %s not found.", r.PathValue("key")))
-		return
-	}
-	life, state := s.stand(b)
-	answer(w, r, http.StatusOK, "result", map[string]any{
-		"key":            b.Key(),
-		"buildResultKey": b.Key(),
-		"plan":           map[string]any{"key": b.Plan, "link": s.link(r, "plan/"+b.Plan)},
-		"number":         b.Number,
-		"buildNumber":    b.Number,
-		"lifeCycleState": life,
-		"state":          string(state),
-		"buildState":     string(state),
-		"successful":     state == Successful,
-		"finished":       life == "Finished",
-		"vcsRevisionKey": b.Revision,
-		"link":           s.link(r, "result/"+b.Key()),
-	})
 }
 
 // status knows builds that are not finished only.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // routes lists everything that is served.
@@ -20,6 +21,10 @@ func (s *Server) routes(prefix string) *http.ServeMux {
 	}
 	api("POST", "/queue/{key}", Trigger, s.queue)
 	api("DELETE", "/queue/{key}", Trigger, s.stop)
+	api("GET", "/queue", Read, s.listQueue)
+	api("GET", "/info", Read, s.info)
+	api("GET", "/currentUser", Read, s.currentUser)
+	api("GET", "/plan/{key}", Read, s.getPlan)
 	api("GET", "/result/{key}", Read, s.result)
 	api("GET", "/result/status/{key}", Read, s.status)
 	api("GET", "/plan/{key}/branch", Read, s.listBranches)
@@ -39,6 +44,7 @@ func (s *Server) routes(prefix string) *http.ServeMux {
 // keeps forms of other sites out.
 func (s *Server) guard(needs Permission, serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", time.Now().Add(s.options.Skew).UTC().Format(http.TimeFormat))
 		has, ok := s.permission(r)
 		switch {
 		case !ok:
