@@ -1,12 +1,16 @@
 // Package triggers says what it means to start a build on a CI server: what
 // is asked ([Request]), what the server said ([Receipt]), how a started build
-// stands ([State]) and why a call failed ([Error]).
+// stands ([State]), whether a start happened at all ([Sighting]), what stands in
+// the way of one ([Finding]) and why a call failed ([Error]).
 //
 // The contract that every server in a subfolder keeps:
 //
 //   - A call sends at most one request that starts something. It never retries
 //     that request by itself: a trigger says whether a failure is temporary,
 //     whoever calls decides when to try again.
+//   - Start and Stop alone change anything on the server. Stop touches the build
+//     of its handle and no other; it may be called again.
+//   - Find never takes trouble with the server for a build that is not there.
 //   - Every failure is an [*Error]. Nothing panics on what a server answers.
 //   - Request values are data. They reach the server byte for byte and are
 //     never rendered, expanded or joined into a URL unescaped.

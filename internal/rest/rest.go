@@ -78,6 +78,8 @@ func BaseURL(raw string) (string, error) {
 		return "", errors.New("credentials do not belong in the url: give them beside it")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", errors.New("no query or fragment may follow the path")
+	case strings.Contains(u.Path+"/", "/../") || strings.Contains(u.Path+"/", "/./"):
+		return "", errors.New("a path with dot segments names another one")
 	}
 	return strings.TrimRight(u.String(), "/"), nil
 }

@@ -17,10 +17,13 @@ func TestRetryAfter(t *testing.T) {
 		"":                              0,
 		"0":                             0,
 		"-5":                            0,
+		"-9223372036854775807":          0,
+		"-18446744073":                  0,
 		"30":                            30 * time.Second,
 		"99999999999":                   MaxRetryAfter,
 		"99999999999999999999999":       0,
 		"soon":                          0,
+		"5.5":                           0,
 		"Sun, 01 Mar 2026 12:01:00 GMT": time.Minute,
 		"Sun, 01 Mar 2026 11:00:00 GMT": 0,
 		"Sun, 01 Mar 2099 12:00:00 GMT": MaxRetryAfter,
@@ -36,6 +39,12 @@ func TestCleaner(t *testing.T) {
 	got := c.Text("pa55 \u202eevil\u2066 " + strings.Repeat("ü", 10000))
 	if n := len([]rune(got)); n != maxWords+1 || !strings.HasPrefix(got, "… evil ü") {
 		t.Errorf("%d characters: %.60q", n, got)
+	}
+	if got := (Cleaner{"two  words"}).Text("x two  words"); got != "x …" {
+		t.Errorf("a secret of two words: %q", got)
+	}
+	if got := c.Text("p\u200ba5\x005"); got != "…" {
+		t.Errorf("a secret in pieces: %q", got)
 	}
 	if err := c.Cause(errors.New("dial pa55\nfailed")); err.Error() != "dial … failed" {
 		t.Errorf("%q", err)

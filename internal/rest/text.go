@@ -23,11 +23,7 @@ type Cleaner []string
 
 // Text gives one line: no control or formatting characters, no secret, bounded.
 func (c Cleaner) Text(text string) string {
-	for _, secret := range c {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-	}
+	text = c.hide(text)
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -37,9 +33,19 @@ func (c Cleaner) Text(text string) string {
 		}
 		return r
 	}, text)
-	text = strings.Join(strings.Fields(text), " ")
+	// What was left out may have stood within a secret.
+	text = c.hide(strings.Join(strings.Fields(text), " "))
 	if runes := []rune(text); len(runes) > maxWords {
 		text = string(runes[:maxWords]) + "…"
+	}
+	return text
+}
+
+func (c Cleaner) hide(text string) string {
+	for _, secret := range c {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "…")
+		}
 	}
 	return text
 }
@@ -92,7 +98,7 @@ const MaxRetryAfter = time.Hour
 // RetryAfter reads seconds or an HTTP date; 0 for neither.
 func RetryAfter(value string, now time.Time) time.Duration {
 	if n, err := strconv.Atoi(value); err == nil {
-		return min(max(time.Duration(min(n, int(MaxRetryAfter/time.Second)))*time.Second, 0), MaxRetryAfter)
+		return time.Duration(min(max(n, 0), int(MaxRetryAfter/time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {

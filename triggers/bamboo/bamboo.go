@@ -41,7 +41,17 @@
 // # Following
 //
 // [Server.State] never takes trouble with the server for a lost build: only
-// Bamboo's own 404 is [triggers.Lost].
+// Bamboo's own 404 is [triggers.Lost]. [Server.States] gives the same for many
+// builds at once, from the lists of their plans' results.
+//
+// # Finding again, stopping
+//
+// [Server.Find] relies on two things that Atlassian's documents say: that a
+// plan's results in all states are those that wait and run, too, and that the
+// variables that a plan declares can be set by who starts a build. That results
+// show their variables is seen in clients of others. [Server.Stop] stops the
+// jobs of one build, which alone is documented, and none while the build shows
+// another request's id.
 //
 // # Safety
 //

@@ -126,11 +126,8 @@ func (s *Server) readBranch(c call, a answer, req triggers.Request) (planBranch,
 		ShortName string `json:"shortName"`
 		Enabled   *bool  `json:"enabled"`
 	}
-	number, found := "", false
-	if json.Unmarshal(a.body, &doc) == nil {
-		number, found = strings.CutPrefix(doc.Key, req.Target)
-	}
-	if _, err := strconv.ParseUint(number, 10, 32); !found || err != nil {
+	err := json.Unmarshal(a.body, &doc)
+	if _, ok := branchKeyOf(a.body, req.Target); err != nil || !ok {
 		e := s.judge(c, a)
 		e.Reason = "not Bamboo's answer about a plan branch"
 		return planBranch{}, e
@@ -152,6 +149,20 @@ func (s *Server) readBranch(c call, a answer, req triggers.Request) (planBranch,
 		}
 	}
 	return planBranch{key: doc.Key}, nil
+}
+
+// branchKeyOf reads the key of one of a plan's branches: the plan's and a
+// number.
+func branchKeyOf(body []byte, plan string) (key string, ok bool) {
+	var doc struct {
+		Key string `json:"key"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return "", false
+	}
+	number, ours := strings.CutPrefix(doc.Key, plan)
+	_, err := strconv.ParseUint(number, 10, 32)
+	return doc.Key, ours && err == nil
 }
 
 // tellApart makes sure that the display name of req.Branch is that of no other

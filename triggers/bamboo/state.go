@@ -82,14 +82,19 @@ func readResult(a answer, key string) (phase triggers.Phase, why string, ok bool
 	if doc.BuildResultKey != "" && doc.BuildResultKey != key {
 		return "", "", false
 	}
-	phase, ok = phases[stand{life: doc.LifeCycleState}]
-	why = doc.LifeCycleState
+	return resultRecord{LifeCycleState: doc.LifeCycleState, State: doc.State}.stands()
+}
+
+// stands reads where a build is; not ok is a stand that is not known.
+func (r resultRecord) stands() (phase triggers.Phase, why string, ok bool) {
+	phase, ok = phases[stand{life: r.LifeCycleState}]
+	why = r.LifeCycleState
 	if !ok {
-		phase, ok = phases[stand{doc.LifeCycleState, doc.State}]
-		why = doc.State
+		phase, ok = phases[stand{r.LifeCycleState, r.State}]
+		why = r.State
 	}
 	if phase == triggers.Aborted {
-		why = reasons[doc.LifeCycleState]
+		why = reasons[r.LifeCycleState]
 	}
 	return phase, why, ok
 }

@@ -6,11 +6,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/pushgate/pushgate/internal/rest"
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -58,7 +58,7 @@ func refusal(op string, a answer) *triggers.Error {
 	e := &triggers.Error{
 		Op: op, Status: a.status,
 		Temporary: v.temporary, Server: v.server, Ambiguous: v.ambiguous,
-		RetryAfter: retryAfter(a.header, time.Now()),
+		RetryAfter: rest.RetryAfter(a.header.Get("Retry-After"), time.Now()),
 		Reason:     fmt.Sprintf("answered %d: %s", a.status, v.reason),
 		Hint:       v.hint,
 	}
@@ -148,18 +148,6 @@ func queueItem(u *url.URL) (handle string, ok bool) {
 
 func leadsTo(u *url.URL, path string) bool {
 	return u != nil && strings.HasSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), path)
-}
-
-// retryAfter reads seconds or a date, a day at most.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	text := h.Get("Retry-After")
-	var wait time.Duration
-	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
-		wait = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), 24*time.Hour)
 }
 
 // words is what the server itself says about a failure: the X-Error header or

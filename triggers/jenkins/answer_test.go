@@ -164,25 +164,6 @@ func TestEveryAnswerToAScan(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for text, want := range map[string]time.Duration{
-		"":                              0,
-		"5":                             5 * time.Second,
-		"-5":                            0,
-		"5.5":                           0,
-		"soon":                          0,
-		"99999999999999999999":          0,
-		"2000000000":                    24 * time.Hour,
-		"Fri, 02 Jan 2026 03:05:05 GMT": time.Minute,
-		"Thu, 01 Jan 2026 00:00:00 GMT": 0,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {text}}, now); got != want {
-			t.Errorf("Retry-After %q: %s, want %s", text, got, want)
-		}
-	}
-}
-
 func TestPlain(t *testing.T) {
 	for text, want := range map[string]string{
 		" a\r\n\tb ":              "a b",

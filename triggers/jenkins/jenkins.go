@@ -5,17 +5,27 @@
 //   - A start is one POST. A second POST is sent only after an answer that
 //     proves that nothing was started: a 400 to the wrong one of /build and
 //     /buildWithParameters, a 403 over a stale crumb.
+//
 //   - An error is Ambiguous exactly where Jenkins may have started the build
 //     although its answer did not say so: the connection failed after the
 //     request was written, or something answered with a 5xx other than 503.
+//
 //   - Redirects are answers, never followed. Requests go to the configured URL
 //     and nowhere else; URLs that Jenkins sends are shown to people only.
+//
 //   - A 404 counts only where the configured URL is Jenkins: behind a proxy
 //     that has lost its backend everything is a 404, and no build is given up
 //     for that.
+//
 //   - Jenkins does not say when /build, the endpoint of jobs without
 //     parameters, is merged into a waiting item: it answers as for a new one.
 //     Two starts then have one handle.
+//
+//   - What is asked of Jenkins changes nothing but for Start and Stop. Stop
+//     touches the item or build of its handle, and only while that carries no
+//     other request's id.
+//
+//   - Find says that a build is absent only where it could not be hidden.
 //
 // Handles are "queue/N" while the item waits and "build/N" from then on.
 package jenkins
@@ -25,11 +35,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/bndr/gojenkins"
+
+	"github.com/pushgate/pushgate/internal/rest"
 )
 
 // Options says where Jenkins is and who asks.
@@ -64,9 +75,9 @@ type Server struct {
 
 // New checks the options. It does not talk to Jenkins.
 func New(o Options) (*Server, error) {
-	base, err := checkURL(o.URL)
+	base, err := rest.BaseURL(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("jenkins url %q: %w", redacted(o.URL), err)
+		return nil, fmt.Errorf("jenkins url %q: %w", rest.RedactUser(o.URL), err)
 	}
 	auth, err := credentials(o)
 	if err != nil {
@@ -102,30 +113,6 @@ func New(o Options) (*Server, error) {
 	}, nil
 }
 
-func checkURL(raw string) (base string, err error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		// The cause would repeat the text, and with it a password in it.
-		return "", errors.New("malformed")
-	}
-	wrong := []struct {
-		is  bool
-		why string
-	}{
-		{u.Scheme != "http" && u.Scheme != "https", "must begin with http:// or https://"},
-		{u.Hostname() == "", "names no host"},
-		{u.User != nil, "credentials belong in user and token, not in the url"},
-		{u.RawQuery != "" || u.ForceQuery || u.Fragment != "", "must not have a query or fragment"},
-		{strings.Contains(u.Path+"/", "/../") || strings.Contains(u.Path+"/", "/./"), "must not have . or .. in its path"},
-	}
-	for _, w := range wrong {
-		if w.is {
-			return "", errors.New(w.why)
-		}
-	}
-	return strings.TrimRight(u.String(), "/"), nil
-}
-
 func credentials(o Options) ([]any, error) {
 	switch {
 	case o.Token != "" && o.Password != "":
@@ -140,11 +127,4 @@ func credentials(o Options) ([]any, error) {
 		return nil, nil
 	}
 	return []any{o.User, o.Token + o.Password}, nil
-}
-
-func redacted(raw string) string {
-	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
-		return "…" + raw[i:]
-	}
-	return raw
 }

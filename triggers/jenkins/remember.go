@@ -35,14 +35,10 @@ func (s *Server) declared(ctx context.Context, op, path, target string) (declara
 		return d, nil
 	}
 	var job struct {
-		Name     string `json:"name"`
-		Property []struct {
-			Definitions []struct {
-				Name string `json:"name"`
-			} `json:"parameterDefinitions"`
-		} `json:"property"`
+		Name     string     `json:"name"`
+		Property properties `json:"property"`
 	}
-	a, e := s.get(ctx, op, path, "name,property[parameterDefinitions[name]]", &job)
+	a, e := s.get(ctx, op, path, "name,"+propertyTree, &job)
 	if e != nil {
 		return declaration{}, e
 	}
@@ -56,15 +52,29 @@ func (s *Server) declared(ctx context.Context, op, path, target string) (declara
 	if job.Name == "" {
 		return declaration{}, notJenkins(op, a)
 	}
+	d := job.Property.declaration()
+	s.jobs.put(target, d)
+	return d, nil
+}
+
+// properties are those of a job, of which one declares its parameters.
+type properties []struct {
+	Definitions []struct {
+		Name string `json:"name"`
+	} `json:"parameterDefinitions"`
+}
+
+const propertyTree = "property[parameterDefinitions[name]]"
+
+func (list properties) declaration() declaration {
 	d := declaration{known: true, names: map[string]bool{}, at: time.Now()}
-	for _, p := range job.Property {
+	for _, p := range list {
 		d.takes = d.takes || p.Definitions != nil
 		for _, def := range p.Definitions {
 			d.names[def.Name] = true
 		}
 	}
-	s.jobs.put(target, d)
-	return d, nil
+	return d
 }
 
 // jobCache keeps declarations by target.

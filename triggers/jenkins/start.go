@@ -91,7 +91,9 @@ func parameterised(req triggers.Request, d declaration) order {
 			o.notes = append(o.notes, fmt.Sprintf("parameter %q is not declared by the job; jenkins ignores it", name))
 		}
 	}
-	if req.ID != "" && (!d.known || !d.takes || d.names[triggers.IDName]) {
+	// So is the id: a build whose job declares its parameter always carries it,
+	// and Find takes a build with another value for another's.
+	if req.ID != "" {
 		o.form.Set(triggers.IDName, req.ID)
 	}
 	if !d.known && len(req.Values) > 0 {

@@ -15,26 +15,50 @@ import (
 // failures is temporary but for a handle or target that cannot be one; trouble
 // with the server never reads as Lost.
 func (s *Server) State(ctx context.Context, req triggers.Request, handle string) (triggers.State, error) {
-	path, err := jobPath(req.Target)
-	if err != nil {
-		return triggers.State{}, &triggers.Error{Op: fmt.Sprintf("follow %q", req.Target), Reason: err.Error()}
-	}
-	l := look{s: s, op: "follow " + req.Target, path: path}
-	kind, digits, _ := strings.Cut(handle, "/")
-	n, ok := number(digits)
-	looks := map[string]func(context.Context, int64) (triggers.State, *triggers.Error){
-		"queue": l.queue,
-		"build": l.build,
-	}
-	if !ok || looks[kind] == nil {
-		return triggers.State{}, &triggers.Error{Op: l.op, Reason: fmt.Sprintf("%q is not a handle of jenkins", handle)}
-	}
-	st, e := looks[kind](ctx, n)
+	l, kind, n, e := s.looking("follow", req.Target, handle)
 	if e != nil {
-		e.Temporary, e.Ambiguous = true, false
 		return triggers.State{}, e
 	}
+	var st triggers.State
+	if kind == queueKind {
+		st, e = l.queue(ctx, n)
+	} else {
+		st, e = l.build(ctx, n)
+	}
+	if e != nil {
+		return triggers.State{}, again(e)
+	}
 	return st, nil
+}
+
+// whyLost is said of a build that Jenkins no longer has.
+const whyLost = "the build was deleted, or its job"
+
+// again makes an error that of a call which may be repeated without harm.
+func again(e *triggers.Error) *triggers.Error {
+	e.Temporary, e.Ambiguous = true, false
+	return e
+}
+
+// The kinds of handles, the word before the slash.
+const (
+	queueKind = "queue"
+	buildKind = "build"
+)
+
+// looking takes a target and a handle apart.
+func (s *Server) looking(verb, target, handle string) (l look, kind string, n int64, e *triggers.Error) {
+	path, err := jobPath(target)
+	if err != nil {
+		return l, "", 0, &triggers.Error{Op: fmt.Sprintf("%s %q", verb, target), Reason: err.Error()}
+	}
+	l = look{s: s, op: verb + " " + target, path: path}
+	kind, digits, _ := strings.Cut(handle, "/")
+	n, ok := number(digits)
+	if !ok || kind != queueKind && kind != buildKind {
+		return l, "", 0, &triggers.Error{Op: l.op, Reason: fmt.Sprintf("%q is not a handle of jenkins", handle)}
+	}
+	return l, kind, n, nil
 }
 
 type look struct {
@@ -51,6 +75,13 @@ type buildRecord struct {
 	Building   bool   `json:"building"`
 	InProgress bool   `json:"inProgress"`
 }
+
+// buildTree asks for a buildRecord.
+const buildTree = "number,queueId,url,result,building,inProgress"
+
+// over says that the build has ended. A pipeline may set its result while it
+// runs.
+func (b buildRecord) over() bool { return !b.Building && !b.InProgress && b.Result != "" }
 
 func (l look) queue(ctx context.Context, n int64) (triggers.State, *triggers.Error) {
 	var item struct {
@@ -88,7 +119,7 @@ func (l look) byQueueID(ctx context.Context, n int64) (triggers.State, *triggers
 		Name   string        `json:"name"`
 		Builds []buildRecord `json:"builds"`
 	}
-	a, e := l.s.get(ctx, l.op, l.path, "name,builds[number,queueId,url,result,building,inProgress]{0,100}", &job)
+	a, e := l.s.get(ctx, l.op, l.path, "name,builds["+buildTree+"]{0,100}", &job)
 	switch {
 	case e != nil:
 		return triggers.State{}, e
@@ -112,12 +143,12 @@ func (l look) byQueueID(ctx context.Context, n int64) (triggers.State, *triggers
 
 func (l look) build(ctx context.Context, n int64) (triggers.State, *triggers.Error) {
 	var b buildRecord
-	a, e := l.s.get(ctx, l.op, fmt.Sprintf("%s/%d", l.path, n), "number,queueId,url,result,building,inProgress", &b)
+	a, e := l.s.get(ctx, l.op, fmt.Sprintf("%s/%d", l.path, n), buildTree, &b)
 	switch {
 	case e != nil:
 		return triggers.State{}, e
 	case a.status == http.StatusNotFound:
-		return l.lost(ctx, buildHandle(n), "the build was deleted, or its job")
+		return l.lost(ctx, buildHandle(n), whyLost)
 	case a.status != http.StatusOK:
 		return triggers.State{}, refusal(l.op, a)
 	case b.Number != n:
@@ -136,8 +167,7 @@ func (l look) lost(ctx context.Context, handle, why string) (triggers.State, *tr
 
 func (l look) state(b buildRecord) triggers.State {
 	st := triggers.State{Handle: buildHandle(b.Number), URL: l.page(b)}
-	if b.Building || b.InProgress || b.Result == "" {
-		// A pipeline may set its result while it runs.
+	if !b.over() {
 		st.Phase = triggers.Running
 		return st
 	}
@@ -165,8 +195,8 @@ func (l look) page(b buildRecord) string {
 	return u.String()
 }
 
-func queueHandle(n int64) string { return fmt.Sprintf("queue/%d", n) }
-func buildHandle(n int64) string { return fmt.Sprintf("build/%d", n) }
+func queueHandle(n int64) string { return fmt.Sprintf("%s/%d", queueKind, n) }
+func buildHandle(n int64) string { return fmt.Sprintf("%s/%d", buildKind, n) }
 
 // number reads a positive number written as Jenkins writes it.
 func number(digits string) (int64, bool) {

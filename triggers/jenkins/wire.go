@@ -21,8 +21,12 @@ import (
 // maxBody bounds what is read of an answer; a hundred builds take 20 kB.
 const maxBody = 4 << 20
 
-// errorHeader is where X-Error goes, see bounded.
-const errorHeader = "X-Pushgate-Error"
+// errorHeader is where X-Error goes, and longHeader marks a body that was cut
+// at maxBody; see bounded.
+const (
+	errorHeader = "X-Pushgate-Error"
+	longHeader  = "X-Pushgate-Long"
+)
 
 // bounded is the transport under gojenkins. It reads each body itself, up to
 // maxBody: gojenkins reads without a limit, and what an answer says in status
@@ -36,8 +40,13 @@ func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	// A body cut short is no JSON, and that is told where JSON is wanted.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	_ = resp.Body.Close()
+	resp.Header.Del(longHeader)
+	if len(body) > maxBody {
+		body = body[:maxBody]
+		resp.Header.Set(longHeader, "cut")
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
 	if text := resp.Header.Get("X-Error"); text != "" {
@@ -67,6 +76,9 @@ type answer struct {
 	redirect *url.URL // Location, resolved; nil where there is none
 }
 
+// long says that the body went on beyond maxBody.
+func (a answer) long() bool { return a.header.Get(longHeader) != "" }
+
 func newAnswer(resp *http.Response, body string) answer {
 	a := answer{status: resp.StatusCode, header: resp.Header, body: body}
 	if u, err := resp.Location(); err == nil {
@@ -87,6 +99,12 @@ func (s *Server) get(ctx context.Context, op, path, tree string, into any) (answ
 		return answer{}, s.broken(ctx, op, err, false)
 	}
 	a := newAnswer(resp, "")
+	if a.status == http.StatusOK && a.long() {
+		return a, &triggers.Error{
+			Op: op, Status: a.status, Temporary: true,
+			Reason: fmt.Sprintf("the answer is longer than %d bytes", maxBody),
+		}
+	}
 	if a.status == http.StatusOK && err != nil {
 		e := notJenkins(op, a)
 		e.Err = fmt.Errorf("decode: %w", err)

@@ -94,6 +94,10 @@ func (k call) scan(j *job) {
 }
 
 func (k call) stop(b *build) {
+	if b.item.job.NoCancel {
+		k.forbidden("hudson.model.Item.Cancel")
+		return
+	}
 	if !b.over(k.c.clock) {
 		b.ends, b.result = k.c.clock, "ABORTED"
 	}
@@ -110,7 +114,8 @@ func (k call) queue(seg []string) {
 				items = append(items, k.itemJSON(it))
 			}
 		}
-		k.json(map[string]any{"_class": "hudson.model.Queue", "items": items})
+		from, to := k.span("items", len(items))
+		k.json(map[string]any{"_class": "hudson.model.Queue", "items": items[from:to]})
 	case rest == "cancelItem":
 		k.acting(k.cancelItem)
 	case len(seg) >= 2 && seg[0] == "item":
@@ -142,8 +147,12 @@ func (k call) cancelItem() {
 	switch {
 	case err != nil:
 		page(k.w, http.StatusUnprocessableEntity, "Malformed id")
-	case it == nil || !it.waiting():
-		page(k.w, http.StatusNotFound, "Not Found")
+	case it == nil:
+		page(k.w, http.StatusNotFound, "Provided id not found")
+	case it.job.NoCancel:
+		page(k.w, http.StatusUnprocessableEntity, "Item is not cancellable")
+	case !it.waiting():
+		page(k.w, http.StatusInternalServerError, "Could not cancel run for id")
 	default:
 		k.c.leave(it)
 		it.cancelled = true

@@ -85,7 +85,9 @@ func TestAnswers(t *testing.T) {
 		{"GET /queue/item/99/", "", "404"},
 		{"GET /crumbIssuer/api/json/api/json", "", "200"},
 		{"POST /queue/cancelItem?id=4", "", "204"},
-		{"POST /queue/cancelItem?id=4", "", "404"},
+		{"POST /queue/cancelItem?id=4", "", "500"},
+		{"POST /queue/cancelItem?id=99", "", "404"},
+		{"GET /whoAmI/api/json", "", "200"},
 		{"POST /queue/cancelItem?id=x", "", "422"},
 		{"GET /job/plain/1/api/json", "", "404"},
 		{"GET /job/plain/scriptText", "", "404"},
@@ -105,7 +107,7 @@ func TestAnswers(t *testing.T) {
 	if w := ask(c, "GET", "/api/json", ""); w.Code != http.StatusNotFound {
 		t.Errorf("outside the context path: %d", w.Code)
 	}
-	if n := c.Requests(); n != 31 {
+	if n := c.Requests(); n != 33 {
 		t.Errorf("%d requests counted", n)
 	}
 }

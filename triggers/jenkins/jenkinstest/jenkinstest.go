@@ -6,14 +6,18 @@
 // gathered from Jenkins' source and documentation (2.579); it has never been
 // compared with a live Jenkins. What it answers where those facts are silent
 // (the wording of pages, the exact superset of fields in JSON) is a guess. It
-// ignores tree= but for its presence and always sends all fields it has.
+// always sends all fields it has, whatever tree= asks for; of tree= it keeps to
+// the range of allBuilds and of the queue's items, and sends allBuilds only
+// where it is named, as Jenkins does.
 //
 // What it keeps to: new items answer 201 with the queue item's Location;
 // an identical waiting item is answered by 303 at /buildWithParameters and by
 // 201 with the old Location at /build; undeclared parameters vanish and
 // missing ones take their default; a branch job has no parameters before its
 // first build; POSTs without an API token need a crumb and its session; queue
-// items are gone five minutes after they left the queue.
+// items are gone five minutes after they left the queue; to cancel an item that
+// has left is a 500, without the permission it is a 422. It never lists a build
+// before its parameters, which Jenkins does for a moment.
 //
 // The state is computed from the clock whenever somebody looks: the controller
 // starts no goroutine and needs no closing; it remembers every build, and in a synctest bubble time is
@@ -51,6 +55,8 @@ type Options struct {
 	BuildTime, ScanTime time.Duration
 	// Executors is how many builds run at once; 0 is two.
 	Executors int
+	// Skew is how far its clock is ahead: in Date and in the times of builds.
+	Skew time.Duration
 	// ItemLife is how long a queue item is known after it left the queue; 0
 	// is five minutes.
 	ItemLife time.Duration

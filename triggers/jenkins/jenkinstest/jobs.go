@@ -26,6 +26,8 @@ type Job struct {
 	Multibranch bool
 	// Access is what callers may do with it.
 	Access Access
+	// NoCancel lets nobody cancel its items or stop its builds.
+	NoCancel bool
 }
 
 // A Parameter is one declared parameter. With Choices, other values make
@@ -109,6 +111,17 @@ func (c *Controller) RemoveJob(path string) {
 			c.leave(it)
 			it.cancelled = true
 		}
+	}
+}
+
+// RemoveBuild deletes a build that has ended, as a person or the build
+// discarder does.
+func (c *Controller) RemoveBuild(path string, number int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.advance()
+	if j := c.jobs[path]; j != nil && number > 0 && number <= len(j.builds) {
+		j.builds[number-1].gone = true
 	}
 }
 

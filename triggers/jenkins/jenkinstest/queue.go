@@ -26,6 +26,7 @@ type build struct {
 	started time.Time
 	ends    time.Time
 	result  string
+	gone    bool // deleted
 }
 
 func (b *build) over(now time.Time) bool { return !b.ends.After(now) }

@@ -62,6 +62,7 @@ func (c *Controller) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Jenkins", "2.579")
 	w.Header().Set("X-Jenkins-Session", c.boot)
+	w.Header().Set("Date", c.clock.Add(c.opts.Skew).UTC().Format(http.TimeFormat))
 	path, inside := strings.CutPrefix(r.URL.EscapedPath(), c.opts.ContextPath)
 	if !inside || path != "" && path[0] != '/' {
 		page(w, http.StatusNotFound, "Not Found")
@@ -146,6 +147,8 @@ func (k call) route(seg []string, user string) {
 	switch {
 	case rest == "crumbIssuer/api/json", rest == "crumbIssuer/api/json/api/json":
 		k.issueCrumb(user)
+	case rest == "whoAmI/api/json":
+		k.whoAmI(user)
 	case rest == "":
 		k.rootPage()
 	case rest == "api/json":
@@ -200,7 +203,7 @@ func (k call) job(seg []string) {
 // buildOf serves what is under /job/…/N.
 func (k call) buildOf(j *job, seg []string) {
 	n, err := strconv.Atoi(seg[0])
-	if err != nil || n < 1 || n > len(j.builds) {
+	if err != nil || n < 1 || n > len(j.builds) || j.builds[n-1].gone {
 		page(k.w, http.StatusNotFound, "Not Found")
 		return
 	}

@@ -50,16 +50,56 @@ func (k call) jobJSON(j *job) map[string]any {
 			"_class": "hudson.model.ParametersDefinitionProperty", "parameterDefinitions": definitions,
 		})
 	}
-	builds := []any{}
+	var kept []*build
 	for _, b := range slices.Backward(j.builds) {
-		if len(builds) == 100 {
-			break
+		if !b.gone {
+			kept = append(kept, b)
 		}
-		builds = append(builds, k.buildJSON(b))
+	}
+	list := func(builds []*build) []any {
+		out := []any{}
+		for _, b := range builds {
+			out = append(out, k.buildJSON(b))
+		}
+		return out
+	}
+	if strings.Contains(k.r.FormValue("tree"), "allBuilds[") {
+		from, to := k.span("allBuilds", len(kept))
+		v["allBuilds"] = list(kept[from:to])
 	}
 	v["buildable"], v["disabled"] = !j.Disabled, j.Disabled
-	v["property"], v["builds"], v["nextBuildNumber"] = property, builds, len(j.builds)+1
+	v["property"], v["builds"], v["nextBuildNumber"] = property, list(kept[:min(len(kept), 100)]), len(j.builds)+1
 	return v
+}
+
+// span is the range that tree= gives for a field, as in "builds[number]{0,9}",
+// within a list of n.
+func (k call) span(field string, n int) (from, to int) {
+	_, rest, found := strings.Cut(k.r.FormValue("tree"), field+"[")
+	depth := 1
+	for found && depth > 0 && rest != "" {
+		switch rest[0] {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		rest = rest[1:]
+	}
+	if _, err := fmt.Sscanf(rest, "{%d,%d}", &from, &to); err != nil || from < 0 || to < from {
+		return 0, n
+	}
+	return min(from, n), min(to, n)
+}
+
+func (k call) whoAmI(user string) {
+	name := user
+	if name == "" {
+		name = "anonymous"
+	}
+	k.json(map[string]any{
+		"_class": "hudson.security.WhoAmI", "name": name, "anonymous": user == "", "authenticated": true,
+	})
 }
 
 func (k call) buildJSON(b *build) map[string]any {
@@ -69,7 +109,7 @@ func (k call) buildJSON(b *build) map[string]any {
 		"number": b.number, "id": fmt.Sprint(b.number), "queueId": b.item.id,
 		"url":      k.shown(fmt.Sprintf("%s%d/", k.jobURL(b.item.job), b.number)),
 		"building": !over, "inProgress": !over, "result": nil,
-		"timestamp": b.started.UnixMilli(), "actions": actions(b.item),
+		"timestamp": b.started.Add(k.c.opts.Skew).UnixMilli(), "actions": actions(b.item),
 	}
 	if over {
 		v["result"], v["duration"] = b.result, b.ends.Sub(b.started).Milliseconds()
@@ -158,6 +198,9 @@ func (k call) jobPage(j *job) {
 	for _, b := range slices.Backward(j.builds) {
 		if len(lines) == 100 {
 			break
+		}
+		if b.gone {
+			continue
 		}
 		lines = append(lines, link(fmt.Sprintf("%s%s%d/", k.root, k.jobURL(j), b.number), fmt.Sprintf("#%d %s", b.number, k.standing(b))))
 	}

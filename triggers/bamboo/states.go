@@ -1,0 +1,167 @@
+package bamboo
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pushgate/pushgate/triggers"
+)
+
+const (
+	// atOnce is how many requests of a batch are under way together.
+	atOnce = 4
+	// statesPage bounds the results that one request asks for, statesPages the
+	// requests for one plan.
+	statesPage  = 500
+	statesPages = 6
+)
+
+// States looks at many builds with few requests: one for each plan or plan
+// branch of which two builds or more may run, and one for each build that this
+// does not show. Bamboo has no list over several plans that tells of builds in
+// all states and of plan branches. The answer for a build, at the same place in
+// the list, is that of State.
+//
+// A server that cannot be reached, refuses the credentials, is not ready or asks
+// to wait ends the batch, and so do requests without an answer, though not the
+// first: the builds not yet looked at share the error.
+func (s *Server) States(ctx context.Context, list []triggers.Followed) []triggers.Looked {
+	b := &batch{s: s, list: list, out: make([]triggers.Looked, len(list)), plans: map[string]map[string][]int{}}
+	var order []string
+	for i, f := range list {
+		key, ok := strings.CutPrefix(f.Handle, handlePrefix)
+		if !ok || !isResultKey(key) {
+			b.single = append(b.single, i) // State refuses it, unsent
+			continue
+		}
+		plan := key[:strings.LastIndexByte(key, '-')]
+		if b.plans[plan] == nil {
+			b.plans[plan] = map[string][]int{}
+			order = append(order, plan)
+		}
+		b.plans[plan][key] = append(b.plans[plan][key], i)
+	}
+	b.each(len(order), func(i int) { b.lookAtPlan(ctx, order[i], b.plans[order[i]]) })
+	slices.Sort(b.single)
+	b.each(len(b.single), func(i int) { b.lookAtOne(ctx, b.single[i]) })
+	return b.out
+}
+
+// A batch is the work of one call of States. A build is named by its index in
+// the list.
+type batch struct {
+	s     *Server
+	list  []triggers.Followed
+	out   []triggers.Looked
+	plans map[string]map[string][]int // by plan and result key
+
+	mu         sync.Mutex
+	single     []int           // left for looks of their own
+	unanswered int             // requests so far
+	over       *triggers.Error // what ended the batch
+}
+
+// lookAtPlan settles what is among the newest results of a plan.
+func (b *batch) lookAtPlan(ctx context.Context, plan string, open map[string][]int) {
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, list := range open {
+			b.single = append(b.single, list...)
+		}
+	}()
+	if len(open) == 1 {
+		return
+	}
+	count := min(len(open)+len(open)/4+20, statesPage)
+	oldest := lowest(plan, open)
+	for got, pages := 0, 0; pages < statesPages && len(open) > 0 && b.ended() == nil; pages++ {
+		p, e := b.s.results(ctx, "look at "+plan, plan, got, count, "")
+		if e != nil {
+			b.note(e)
+			return
+		}
+		last := int64(0)
+		for _, r := range p.list {
+			last = r.number(plan)
+			phase, why, known := r.stands()
+			if !known || last == 0 {
+				continue
+			}
+			for _, i := range open[r.key()] {
+				b.out[i].State = triggers.State{Phase: phase, Handle: handlePrefix + r.key(), URL: b.s.base + "/browse/" + r.key(), Why: why}
+			}
+			delete(open, r.key())
+		}
+		got += len(p.list)
+		if len(p.list) == 0 || got >= p.size || last > 0 && last <= oldest {
+			return
+		}
+	}
+}
+
+// lowest is the number of the oldest build that is looked for.
+func lowest(plan string, open map[string][]int) (n int64) {
+	for key := range open {
+		if k := (resultRecord{Key: key}).number(plan); n == 0 || k < n {
+			n = k
+		}
+	}
+	return n
+}
+
+// note ends the batch on what every other request would meet too.
+func (b *batch) note(e *triggers.Error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.Status == 0 && e.Server {
+		b.unanswered++
+	}
+	if b.over == nil && (b.unanswered > 1 || e.RetryAfter > 0 || slices.Contains(forAll, e.Status)) {
+		b.over = e
+	}
+}
+
+// forAll are the statuses that are not about what was asked for.
+var forAll = []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+
+func (b *batch) ended() *triggers.Error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.over
+}
+
+// each does n things, a few at once.
+func (b *batch) each(n int, do func(i int)) {
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i := range n {
+		g.Go(func() error {
+			do(i)
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+// lookAtOne is State, unless the batch is over.
+func (b *batch) lookAtOne(ctx context.Context, i int) {
+	f := b.list[i]
+	if e := b.ended(); e != nil && strings.HasPrefix(f.Handle, handlePrefix) {
+		shared := *e
+		shared.Temporary, shared.Ambiguous = true, false
+		shared.Op = "look at " + strings.TrimPrefix(f.Handle, handlePrefix)
+		b.out[i].Err = &shared
+		return
+	}
+	st, err := b.s.State(ctx, f.Request, f.Handle)
+	b.out[i] = triggers.Looked{State: st, Err: err}
+	if err != nil {
+		b.note(triggers.AsError("look at a build", err))
+	}
+}
