@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // A Build is one build that a push calls for, with all values rendered.
@@ -39,10 +39,9 @@ type Build struct {
 	// Supersede and Since are the rule's; empty: none, and until it was built.
 	Supersede string `json:"supersede,omitzero"`
 	Since     string `json:"since,omitzero"`
-	// Context names the commit status where the rule does, see
-	// [Build.StatusContext]; NoReport: none is wanted.
-	Context  string `json:"context,omitzero"`
-	NoReport bool   `json:"no_report,omitzero"`
+	// Contexts name the commit statuses that the build reports to: one for each
+	// start that asks for it and wants one, in order, each once.
+	Contexts []string `json:"contexts,omitzero"`
 
 	// Error says why the build cannot be started; it is dead from the
 	// beginning, and no other is.
@@ -63,15 +62,6 @@ func (b *Build) Values() map[string]string {
 		return b.Variables
 	}
 	return b.Parameters
-}
-
-// StatusContext is the name of the commit status: pushgate/rule/server/target,
-// unless the rule gives one.
-func (b *Build) StatusContext() string {
-	if b.Context != "" {
-		return b.Context
-	}
-	return strings.Join([]string{"pushgate", b.Rules[0], b.Server, b.Target()}, "/")
 }
 
 // Key identifies the build within its push: server, target and rendered
@@ -99,9 +89,9 @@ func (d *Decision) Builds() []Build {
 			b := r.starts[i].render(r, d.push, data)
 			key := b.Key()
 			if at, again := index[key]; again {
-				if rules := &builds[at].Rules; !slices.Contains(*rules, r.name) {
-					*rules = append(*rules, r.name)
-				}
+				first := &builds[at]
+				first.Rules = appendNew(first.Rules, b.Rules...)
+				first.Contexts = appendNew(first.Contexts, b.Contexts...)
 				continue
 			}
 			index[key] = len(builds)
@@ -111,18 +101,46 @@ func (d *Decision) Builds() []Build {
 	return builds
 }
 
+// appendNew appends what is not in list.
+func appendNew(list []string, more ...string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 var planKey = regexp.MustCompile(`^[A-Z][A-Z0-9]*-[A-Z][A-Z0-9]*$`)
 
+// render makes the build of one start. One that cannot be started has its
+// contexts all the same, so that nobody waits for a status.
 func (st *start) render(r *rule, p *Push, data templateData) Build {
 	b := Build{
 		Rules: []string{r.name}, Server: st.server, NoFollow: st.noFollow,
 		DelaySeconds: int64(st.delay.Seconds()), Scan: st.scan,
 		CreateBranch: st.createBranch, Stage: st.stage, AllStages: st.allStages,
-		Supersede: r.supersede, Since: r.since, NoReport: st.noReport,
+		Supersede: r.supersede, Since: r.since,
 	}
 	fail := func(err error) Build {
 		b.Error = fmt.Sprintf("%s: %v", st.at, err)
 		return b
+	}
+	target, dynamic, noTarget := st.renderTarget(data)
+	context, err := st.status(r, cmp.Or(target, st.target), data)
+	if err != nil {
+		return fail(fmt.Errorf("context: %w", err))
+	}
+	if context != "" {
+		b.Contexts = []string{context}
+	}
+	if st.plan == nil {
+		b.Job, b.Dynamic = target, dynamic
+	} else {
+		b.Plan = target
+	}
+	if noTarget != nil {
+		return fail(noTarget)
 	}
 	values := make(map[string]string, len(st.values))
 	for _, name := range slices.Sorted(maps.Keys(st.values)) {
@@ -132,26 +150,11 @@ func (st *start) render(r *rule, p *Push, data templateData) Build {
 		}
 		values[name] = v
 	}
-	var err error
-	if st.context != nil {
-		if b.Context, err = st.context.render(data); err != nil {
-			return fail(fmt.Errorf("context: %w", err))
-		}
-	}
 	if st.plan == nil {
 		b.Parameters = values
-		if b.Job, b.Dynamic, err = st.job.render(data); err != nil {
-			return fail(err)
-		}
 		return b
 	}
 	b.Variables = values
-	if b.Plan, err = st.plan.render(data); err != nil {
-		return fail(fmt.Errorf("plan: %w", err))
-	}
-	if !planKey.MatchString(b.Plan) {
-		return fail(fmt.Errorf("plan: %q is not a plan key such as PROJ-PLAN", b.Plan))
-	}
 	if !st.anyRevision {
 		b.Revision = p.Commit()
 	}
@@ -159,6 +162,22 @@ func (st *start) render(r *rule, p *Push, data templateData) Build {
 		return fail(err)
 	}
 	return b
+}
+
+// renderTarget gives the job, and whether any of it came from the push, or the
+// plan.
+func (st *start) renderTarget(data templateData) (target string, dynamic bool, err error) {
+	if st.plan == nil {
+		return st.job.render(data)
+	}
+	target, err = st.plan.render(data)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("plan: %w", err)
+	case !planKey.MatchString(target):
+		err = fmt.Errorf("plan: %q is not a plan key such as PROJ-PLAN", target)
+	}
+	return target, false, err
 }
 
 // planBranch picks the VCS branch whose plan branch is built; empty is the

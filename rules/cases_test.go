@@ -63,8 +63,8 @@ tests:
 - {name: b, push: {repo: o/r, tag: v1, event: create, files: x, message: m, author: Ann <a@b>, pusher: c@d, default_branch: main}, expect: []}
 `)
 	want := []Push{
-		{Source: "broker", Repo: "o/r", Kind: Branch, Ref: "b", Event: Pushed, Files: Files{Complete, []string{}}},
-		{Source: "broker", Repo: "o/r", Kind: Tag, Ref: "v1", Event: Created, Files: Files{Complete, []string{"x"}}, DefaultBranch: "main",
+		{Source: "broker", Repo: "o/r", Kind: Branch, Ref: "b", Event: Pushed, Files: Files{Completeness: Complete, Paths: []string{}}},
+		{Source: "broker", Repo: "o/r", Kind: Tag, Ref: "v1", Event: Created, Files: Files{Completeness: Complete, Paths: []string{"x"}}, DefaultBranch: "main",
 			Commits: []Commit{{Message: "m", Author: Person{"Ann", "a@b"}}}, Pusher: Person{"c@d", "c@d"}},
 	}
 	for i := range want {

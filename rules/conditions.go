@@ -15,8 +15,9 @@ type answer struct {
 	entry *entry // that decided, may be nil
 	value string // what was seen
 	note  string
-	files int // changed files that were asked, for a note
-	at    Pos // where list is nil
+	files int    // changed files that were asked, for a note
+	why   string // the list of files is not complete, for a note; may be empty
+	at    Pos    // where list is nil
 }
 
 // A condition of rules.
@@ -77,6 +78,11 @@ func (r *rule) askSource(q *question) answer {
 // deletion, of which paths, messages and skip markers are not asked.
 func (q *question) headless() bool { return q.push.Kind == Tag || q.push.Event == Deleted }
 
+// headOpen says that who wrote the head commit, and what it says, may still come.
+func (q *question) headOpen() bool {
+	return q.open && len(q.push.Commits) == 0 && q.push.Event != Deleted
+}
+
 func (r *rule) askMarkers(q *question) answer {
 	if r.skip == nil || q.headless() {
 		return passed()
@@ -110,7 +116,7 @@ func (r *rule) askRef(q *question) answer {
 
 func (r *rule) askEvent(q *question) answer {
 	a := answer{asked: true, value: string(q.push.Event), at: r.eventsAt}
-	if r.takes(q.push.Event) {
+	if r.takes(q.push.Event) || q.open && q.push.Event == Pushed && r.takes(Forced) {
 		a.ok = true
 		a.asked = r.eventsAt.Line != 0
 		a.note = "asked for"
@@ -130,6 +136,9 @@ func (r *rule) takes(event Event) bool {
 }
 
 func (r *rule) askAuthor(q *question) answer {
+	if q.headOpen() {
+		return passed()
+	}
 	return q.askPerson(r.authors, q.author, "who wrote the head commit is not known")
 }
 
@@ -156,7 +165,7 @@ func (q *question) askPerson(l *list, names [2]pattern.Value, unknown string) an
 }
 
 func (r *rule) askMessage(q *question) answer {
-	if r.messages == nil || q.headless() {
+	if r.messages == nil || q.headless() || q.headOpen() {
 		return passed()
 	}
 	a := q.answer(r.messages, q.message.Text, q.message)
@@ -216,12 +225,12 @@ func (r *rule) askPaths(q *question) answer {
 			return answer{asked: true, ok: true, list: r.paths, entry: e, value: f, note: "owed: changed by an earlier push that was not built"}
 		}
 	}
-	completeness := q.files.Completeness
+	completeness, why := q.files.Completeness, q.files.Note
 	if completeness == Complete && owes {
-		completeness = owed.Completeness
+		completeness, why = owed.Completeness, ""
 	}
 	if completeness != Complete {
-		return answer{asked: true, ok: !r.skipUnknown, at: r.unknownAt, note: unknownNote(completeness, r.skipUnknown)}
+		return answer{asked: true, ok: !r.skipUnknown, at: r.unknownAt, note: unknownNote(completeness, r.skipUnknown), why: why}
 	}
 	return answer{
 		asked: true, list: r.paths, entry: taken.entry, value: taken.value,

@@ -109,6 +109,8 @@ func (a answer) check(field string) Check {
 		c.At = a.list.entries[0].at
 	}
 	switch {
+	case a.why != "":
+		c.Note = strings.Replace(c.Note, ":", " ("+a.why+"):", 1)
 	case a.files == 1:
 		c.Note = "the one changed file does not match"
 	case a.files > 1:
@@ -139,9 +141,10 @@ type Explanation struct {
 	Files  Files  `json:"files"`
 	// Skipped says why the push as a whole starts nothing; empty where its rules
 	// say it one by one.
-	Skipped string    `json:"skipped"`
-	Builds  []Build   `json:"builds"`
-	Rules   []Verdict `json:"rules"`
+	Skipped string `json:"skipped"`
+	// Builds have Contexts only where they are not the default ones.
+	Builds []Build   `json:"builds"`
+	Rules  []Verdict `json:"rules"`
 }
 
 // Explain gives the whole decision.
@@ -151,6 +154,9 @@ func (d *Decision) Explain() Explanation {
 		Repo: p.Repo, Kind: p.Kind, Ref: p.Ref, Event: p.Event,
 		Before: p.Before, Commit: p.Commit(), Files: d.files,
 		Builds: d.Builds(), Rules: d.Verdicts(),
+	}
+	for i, b := range e.Builds {
+		e.Builds[i] = b.shown()
 	}
 	e.Skipped = skipped(e.Rules)
 	switch {

@@ -18,7 +18,7 @@ func push(change func(*Push)) *Push {
 		Source: "broker", Delivery: "d_1", Repo: "Acme/Shop", Kind: Branch, Ref: "main", Event: Pushed,
 		Before: "aaaa", After: "bbbb",
 		Commits: []Commit{{ID: "bbbb", Message: "m", Author: Person{"ann", "ann@example.com"}}},
-		Files:   Files{Complete, []string{"docs/a.md", "src/b.go"}},
+		Files:   Files{Completeness: Complete, Paths: []string{"docs/a.md", "src/b.go"}},
 	}
 	if change != nil {
 		change(p)
@@ -60,11 +60,16 @@ func TestConditions(t *testing.T) {
 		"no path":                    {rule: `paths: ["lib/**"]`, last: "paths", note: "none of 2"},
 		"everything but docs":        {rule: `paths: ["!docs/**"]`, match: true, last: "paths"},
 		"partial, known file":        {rule: "paths: [\"src/**\"]\n  unknown_files: skip", push: func(p *Push) { p.Files.Completeness = Partial }, match: true, last: "paths"},
-		"unknown builds":             {rule: `paths: ["lib/**"]`, push: func(p *Push) { p.Files = Files{Unknown, nil} }, match: true, last: "paths", note: "unknown: unknown_files: build"},
-		"unknown skips":              {rule: "paths: [\"lib/**\"]\n  unknown_files: skip", push: func(p *Push) { p.Files = Files{Unknown, nil} }, last: "paths", note: "unknown_files: skip"},
+		"unknown builds":             {rule: `paths: ["lib/**"]`, push: func(p *Push) { p.Files = Files{Completeness: Unknown} }, match: true, last: "paths", note: "unknown: unknown_files: build"},
+		"unknown, and why":           {rule: `paths: ["lib/**"]`, push: func(p *Push) { p.Files = Files{Completeness: Unknown, Note: "the API of broker answers 503"} }, match: true, last: "paths", note: "the list of changed files is unknown (the API of broker answers 503): unknown_files: build"},
+		"partial, and why": {rule: "paths: [\"lib/**\"]\n  unknown_files: skip", push: func(p *Push) {
+			p.Files = Files{Completeness: Partial, Paths: []string{"a", strings.Repeat("x", 5000)}, Note: "a: b"}
+		}, last: "paths", note: "partial (a: b): unknown_files: skip"},
+		"owed unknown, no reason":    {rule: `paths: ["lib/**"]`, push: func(p *Push) { p.Files.Note = "x" }, owed: Owed{"r": {Completeness: Unknown, Note: "y"}}, match: true, last: "paths", note: "is unknown: unknown_files: build"},
+		"unknown skips":              {rule: "paths: [\"lib/**\"]\n  unknown_files: skip", push: func(p *Push) { p.Files = Files{Completeness: Unknown} }, last: "paths", note: "unknown_files: skip"},
 		"file beyond the limits":     {rule: `paths: ["lib/**"]`, push: func(p *Push) { p.Files.Paths = []string{strings.Repeat("x", 5000)} }, match: true, last: "paths", note: "partial"},
 		"paths of a deletion":        {rule: "paths: [\"lib/**\"]\n  events: [delete]", push: func(p *Push) { p.Event = Deleted }, match: true, last: "paths", note: "not asked"},
-		"owed file":                  {rule: `paths: ["lib/**"]`, owed: Owed{"r": {Complete, []string{"lib/x"}}}, match: true, last: "paths", note: "owed"},
+		"owed file":                  {rule: `paths: ["lib/**"]`, owed: Owed{"r": {Completeness: Complete, Paths: []string{"lib/x"}}}, match: true, last: "paths", note: "owed"},
 		"source":                     {rule: `sources: [broker]`, match: true, last: "sources"},
 		"another source":             {rule: `sources: ["!broker"]`, last: "sources"},
 		"author by name":             {rule: `authors: [ann]`, match: true, last: "authors"},
@@ -86,7 +91,7 @@ func TestConditions(t *testing.T) {
 		"skip marker of a tag":       {rule: `tags: ["v*"]`, push: func(p *Push) { p.Kind, p.Ref, p.Commits[0].Message = Tag, "v1", "[ci skip]" }, match: true, last: "tags"},
 		"no skip markers":            {rule: `skip_markers: []`, push: func(p *Push) { p.Commits[0].Message = "[ci skip]" }, match: true},
 		"own skip markers":           {rule: `skip_markers: "NO BUILD"`, push: func(p *Push) { p.Commits[0].Message = "no build, [ci skip]" }, last: "skip_markers"},
-		"owed unknown":               {rule: `paths: ["lib/**"]`, owed: Owed{"r": {Unknown, nil}}, match: true, last: "paths", note: "unknown"},
+		"owed unknown":               {rule: `paths: ["lib/**"]`, owed: Owed{"r": {Completeness: Unknown}}, match: true, last: "paths", note: "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := load(t, ends+"rules:\n- name: r\n  start: {server: ci, job: x}\n  "+c.rule+"\n")
@@ -112,7 +117,7 @@ func TestWholeLanguage(t *testing.T) {
 	set, err := Load(fstest.MapFS{
 		"rules.yaml": {Data: []byte(`
 include: ["teams/**/*.yaml"]
-sources: {broker: {host: bitbucket-post, token: x}}
+sources: {broker: {host: bitbucket-post, token: x, api: {url: "https://api.bitbucket.org", token: t}}}
 servers:
   ci: {jenkins: "https://ci.example.com", max_concurrent: 8, on_uncertain: hold}
   bamboo: {bamboo: "https://bamboo.example.com"}
@@ -153,14 +158,11 @@ rules:
 	}
 	d := set.Decide(push(func(p *Push) { p.Files.Paths = []string{"libs/db/schema.sql"} }), nil)
 	want := []Build{
-		{Rules: []string{"service/web"}, Server: "ci", Job: "shop/web", Dynamic: true, Parameters: map[string]string{}, NoFollow: true, Supersede: "queued", Since: "success", Context: "web build"},
-		{Rules: []string{"team-a"}, Server: "ci", Job: "a", Parameters: map[string]string{}, Supersede: "running", Since: "success"},
+		{Rules: []string{"service/web"}, Server: "ci", Job: "shop/web", Dynamic: true, Parameters: map[string]string{}, NoFollow: true, Supersede: "queued", Since: "success", Contexts: []string{"web build"}},
+		{Rules: []string{"team-a"}, Server: "ci", Job: "a", Parameters: map[string]string{}, Supersede: "running", Since: "success", Contexts: []string{"pushgate/team-a/ci/a"}},
 	}
 	if diff := cmp.Diff(want, d.Builds()); diff != "" {
 		t.Error(diff)
-	}
-	if c := want[1].StatusContext(); c != "pushgate/team-a/ci/a" {
-		t.Error(c)
 	}
 	for rule, want := range map[string]Check{
 		"service/web":  {Field: "paths", Value: "libs/db/schema.sql", Pattern: "libs/db/**", At: Pos{"rules.yaml", 8, 8}, OK: true, Note: "from $db"},
@@ -219,8 +221,10 @@ rules:
 	p := push(func(p *Push) { p.Ref = "release/1.2 {{.Commit}}" })
 	want := []Build{
 		{Rules: []string{"api"}, Server: "ci", Job: "shop/release%2F1.2 {{.Commit}}", Dynamic: true, DelaySeconds: 5,
+			Contexts:   []string{"pushgate/api/ci/shop/release%2F1.2 {{.Commit}}"},
 			Parameters: map[string]string{"C": "bbbb", "T": "", "D": "docs,src", "Q": "ann ACME"}},
 		{Rules: []string{"api", "same"}, Server: "bamboo", Plan: "SHOP-API", Branch: "release/1.2 {{.Commit}}", Revision: "bbbb",
+			Contexts:  []string{"pushgate/api/bamboo/SHOP-API", "pushgate/same/bamboo/SHOP-API"},
 			Variables: map[string]string{"b": "release-1-2-commit"}},
 	}
 	if diff := cmp.Diff(want, s.Decide(p, nil).Builds()); diff != "" {
@@ -348,7 +352,7 @@ rules:
 	if got := s.Decide(tag, nil).Matched(); !cmp.Equal(got, []string{"c"}) {
 		t.Errorf("a tag: %q", got)
 	}
-	dev := push(func(p *Push) { p.Ref, p.Files = "dev", Files{Unknown, nil} })
+	dev := push(func(p *Push) { p.Ref, p.Files = "dev", Files{Completeness: Unknown} })
 	if got := s.Decide(dev, nil).Matched(); !cmp.Equal(got, []string{"b"}) {
 		t.Errorf("dev: %q", got)
 	}

@@ -31,6 +31,7 @@ const (
 )
 
 func set(b []uint64, i int32)      { b[i/64] |= 1 << (i % 64) }
+func unset(b []uint64, i int32)    { b[i/64] &^= 1 << (i % 64) }
 func has(b []uint64, i int32) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
 // zeroed gives a slice of n zeroes, in the memory of s where that suffices.
@@ -46,20 +47,45 @@ func zeroed[T any](s []T, n int) []T {
 // tooLarge is the number of files whose memory is not worth keeping.
 const tooLarge = 1 << 16
 
-// match gives the rules that match, in file order.
-func (s *Set) match(d *Decision) []*rule {
+// question gives a question that remembers answers, in the memory of an earlier
+// one; keep takes it back.
+func (s *Set) question(p *Push, files Files, owed Owed) *question {
 	q, _ := s.scratch.Get().(*question)
 	if q == nil {
 		q = &question{}
 	}
-	q.ask(d.push, d.files, d.owed)
+	q.ask(p, files, owed)
 	q.known = zeroed(q.known, s.index.lists)
 	q.gates = zeroed(q.gates, s.index.gates)
 	words := (len(s.rules) + 63) / 64
 	q.passing, q.matching = zeroed(q.passing, words), zeroed(q.matching, words)
+	return q
+}
 
-	repo := q.repo.Text
-	for _, b := range []*bucket{s.index.repos[repo], s.index.owners[q.repo.Segments[0]], s.index.rest} {
+// keep lets go of the push, and keeps the memory.
+func (s *Set) keep(q *question) {
+	if len(q.files.Paths) > tooLarge {
+		return
+	}
+	clear(q.names)
+	clear(q.sorted)
+	clear(q.paths)
+	clear(q.segments)
+	q.forget()
+	s.scratch.Put(q)
+}
+
+// buckets hold all rules that the push could match, some of them twice; they may
+// be nil.
+func (s *Set) buckets(q *question) [3]*bucket {
+	return [...]*bucket{s.index.repos[q.repo.Text], s.index.owners[q.repo.Segments[0]], s.index.rest}
+}
+
+// match gives the rules that match, in file order.
+func (s *Set) match(d *Decision) []*rule {
+	q := s.question(d.push, d.files, d.owed)
+	defer s.keep(q)
+	for _, b := range s.buckets(q) {
 		if b != nil {
 			q.askBucket(b)
 		}
@@ -69,16 +95,7 @@ func (s *Set) match(d *Decision) []*rule {
 			set(q.matching, n)
 		}
 	}
-	matched := s.collect(q.matching)
-	if len(d.files.Paths) <= tooLarge {
-		clear(q.names)
-		clear(q.sorted)
-		clear(q.paths)
-		clear(q.segments)
-		q.forget()
-		s.scratch.Put(q)
-	}
-	return matched
+	return s.collect(q.matching)
 }
 
 func (s *Set) collect(matching []uint64) []*rule {

@@ -31,7 +31,7 @@ rules:
 			"repo": func(p *Push) { p.Repo = name }, "ref": func(p *Push) { p.Ref = name },
 		} {
 			within(t, 3*time.Second, what, func() {
-				e := s.Decide(push(change), Owed{"any": {Complete, nil}}).Explain()
+				e := s.Decide(push(change), Owed{"any": {Completeness: Complete}}).Explain()
 				if len(e.Builds)+len(e.Rules) > 0 || !strings.Contains(e.Skipped, "beyond 4096 bytes") {
 					t.Errorf("%s: %d builds, %d rules, %s", what, len(e.Builds), len(e.Rules), e.Skipped)
 				}

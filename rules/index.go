@@ -18,6 +18,7 @@ type index struct {
 	lists  int // how many ids of lists there are
 	gates  int // and of gates
 	room   int // for rules in buckets, see place
+	traits traits
 }
 
 // small is the number of rules up to which asking them one by one is quicker.
@@ -25,7 +26,8 @@ const small = 16
 
 // A bucket holds the rules of one key, in file order.
 type bucket struct {
-	rules []*rule
+	rules  []*rule
+	traits traits // of all of them
 	// Only where there are more than small of them:
 	free  []*rule    // without paths
 	lists []pathList // of the others, each once
@@ -64,6 +66,8 @@ func newIndex(all []*rule, lists, room int) index {
 	gates := map[gateKey]int32{}
 	for _, r := range all {
 		x.byName[r.name] = r.n
+		r.traits = r.findTraits()
+		x.traits |= r.traits
 		x.place(r)
 		key := r.gateKey()
 		gate, seen := gates[key]
@@ -106,7 +110,7 @@ func (r *rule) gateKey() gateKey {
 // them, the rule is among those that any repository may match.
 func (x *index) place(r *rule) {
 	if r.repos == nil || r.repos.negative {
-		x.rest.rules = append(x.rest.rules, r)
+		x.rest.add(r)
 		return
 	}
 	var exact, owners []string
@@ -127,7 +131,7 @@ func (x *index) place(r *rule) {
 			case key.Kind == pattern.Below || key.Kind == pattern.Dir, key.Kind == pattern.Prefix && deeper:
 				owners = append(owners, owner)
 			default:
-				x.rest.rules = append(x.rest.rules, r)
+				x.rest.add(r)
 				return
 			}
 		}
@@ -140,7 +144,7 @@ func (x *index) place(r *rule) {
 		}
 	}
 	if x.room -= size * (len(exact) + len(owners)); x.room < 0 {
-		x.rest.rules = append(x.rest.rules, r)
+		x.rest.add(r)
 		return
 	}
 	add := func(m map[string]*bucket, keys []string) {
@@ -151,12 +155,17 @@ func (x *index) place(r *rule) {
 				m[key] = b
 			}
 			if n := len(b.rules); n == 0 || b.rules[n-1] != r {
-				b.rules = append(b.rules, r)
+				b.add(r)
 			}
 		}
 	}
 	add(x.repos, exact)
 	add(x.owners, owners)
+}
+
+func (b *bucket) add(r *rule) {
+	b.rules = append(b.rules, r)
+	b.traits |= r.traits
 }
 
 // build sorts the rules of a large bucket by what they can be found by.

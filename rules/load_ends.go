@@ -82,7 +82,7 @@ func (l *loader) sources(n *yaml.Node) {
 			l.fail(key, "write secret: ${SOME_NAME}, the one that the host's webhook has; or insecure: true to take pushes from anybody", "%s has no secret", what)
 		}
 		if f["api"] != nil {
-			src.API = l.api(f["api"], "api of "+what)
+			src.API = l.api(f["api"], src.Host, "api of "+what)
 		}
 		l.set.sources = append(l.set.sources, src)
 	})
@@ -140,39 +140,6 @@ func ParseAddresses(text string) (netip.Prefix, error) {
 	return p.Masked(), err
 }
 
-func (l *loader) api(n *yaml.Node, what string) *API {
-	f := l.fields(n, what, fieldsOf[apiFormat]()...)
-	if f == nil {
-		return nil
-	}
-	api := &API{}
-	if f["url"] == nil {
-		l.fail(n, "write url: https://…", "%s has no url", what)
-	} else if u, ok := l.expand(f["url"], "url of "+what); ok {
-		api.URL = l.address(f["url"], "url of "+what, u)
-	}
-	read := func(name string) string {
-		v, _ := l.expand(f[name], name+" of "+what)
-		return v
-	}
-	api.User, api.ClientID = read("user"), read("client_id")
-	api.Token, api.Password, api.ClientSecret = Secret(read("token")), Secret(read("password")), Secret(read("client_secret"))
-	const ways = "write token:, or user: and password:, or client_id: and client_secret:"
-	given := 0
-	for _, name := range []string{"token", "password", "client_secret"} {
-		if f[name] != nil {
-			given++
-		}
-	}
-	switch {
-	case given > 1:
-		l.fail(n, ways, "%s has more than one kind of credentials", what)
-	case (f["user"] != nil) != (f["password"] != nil), (f["client_id"] != nil) != (f["client_secret"] != nil):
-		l.fail(n, ways, "%s has half of its credentials", what)
-	}
-	return api
-}
-
 func (l *loader) servers(n *yaml.Node) {
 	n = l.few(n, "servers")
 	l.named(n, "server", "servers", func(key *yaml.Node, name string, val *yaml.Node) {
@@ -194,7 +161,7 @@ func (l *loader) servers(n *yaml.Node) {
 			return
 		}
 		if u, ok := l.expand(f[srv.Kind], "address of "+what); ok {
-			srv.URL = l.address(f[srv.Kind], "address of "+what, u)
+			srv.URL = l.address(f[srv.Kind], "address of "+what, u, "https://ci.example.com or https://example.com/jenkins", "user: and token:")
 		}
 		srv.User, _ = l.expand(f["user"], "user of "+what)
 		token, _ := l.expand(f["token"], "token of "+what)
@@ -222,14 +189,15 @@ func (l *loader) servers(n *yaml.Node) {
 	})
 }
 
-// address checks an http address and gives it without a trailing slash.
-func (l *loader) address(n *yaml.Node, what, s string) string {
+// address checks an http address and gives it without a trailing slash; example
+// and credentials are for hints.
+func (l *loader) address(n *yaml.Node, what, s, example, credentials string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		l.fail(n, "write it as https://ci.example.com or https://example.com/jenkins", "%s is no http or https address", what)
+		l.fail(n, "write it as "+example, "%s is no http or https address", what)
 	case u.User != nil:
-		l.fail(n, "write user: and token: beside it", "%s holds credentials", what)
+		l.fail(n, "write "+credentials+" beside it", "%s holds credentials", what)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		l.fail(n, "leave out everything from the ? or # on", "%s holds a query or fragment", what)
 	}

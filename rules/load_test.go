@@ -22,6 +22,12 @@ func environment(ref string) (string, error) {
 		return "", fmt.Errorf("the environment variable %s is not set", ref)
 	case ref == "EMPTY":
 		return "", nil
+	case ref == "BITBUCKET_API_URL":
+		return "https://api.bitbucket.org", nil
+	case ref == "LINES":
+		return "a line\n", nil
+	case ref == "file:/lines":
+		return "two\nlines\n", nil
 	case strings.HasSuffix(ref, "_URL"):
 		return "https://" + strings.ToLower(strings.TrimSuffix(ref, "_URL")) + ".example.com", nil
 	}

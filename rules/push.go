@@ -38,6 +38,8 @@ const (
 type Files struct {
 	Completeness Completeness `json:"completeness"`
 	Paths        []string     `json:"paths"`
+	// Note says why the list is not complete, in words; may be empty.
+	Note string `json:"note,omitzero"`
 }
 
 // A Person is an author or a pusher as the code host names them; either field
@@ -92,6 +94,9 @@ type Push struct {
 	// CommitURL and CompareURL are pages for people; never requested.
 	CommitURL  string `json:"commit_url,omitzero"`
 	CompareURL string `json:"compare_url,omitzero"`
+	// Asked says that no webhook told of the move: the host was asked for its
+	// branches.
+	Asked bool `json:"asked,omitzero"`
 }
 
 // Head is the newest commit the host listed, or a zero Commit.

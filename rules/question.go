@@ -19,6 +19,7 @@ type question struct {
 	author, pusher [2]pattern.Value
 	message        pattern.Value
 	endless        bool // the repository's or the ref's name is beyond the limits
+	open           bool // what the push leaves open counts as what passes, see Lacks
 
 	paths    []pattern.Value // of files, the first of them split
 	segments []string        // what all values are cut into
@@ -40,7 +41,7 @@ const (
 
 // ask prepares q for a push.
 func (q *question) ask(p *Push, files Files, owed Owed) {
-	q.push, q.files, q.owed = p, files, owed
+	q.push, q.files, q.owed, q.open = p, files, owed, false
 	q.paths, q.segments = q.paths[:0], q.segments[:0]
 	repo, ref := p.Repo, p.Ref
 	if q.endless = !fits(repo) || !fits(ref); q.endless {
@@ -130,7 +131,7 @@ func withinLimits(f Files) Files {
 		if fits(p) {
 			continue
 		}
-		out := Files{Partial, append([]string{}, f.Paths[:i]...)}
+		out := Files{Completeness: Partial, Paths: append([]string{}, f.Paths[:i]...), Note: f.Note}
 		for _, p := range f.Paths[i:] {
 			if fits(p) {
 				out.Paths = append(out.Paths, p)

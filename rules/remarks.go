@@ -42,6 +42,7 @@ func (l *loader) remarkNever(r *rule) {
 		l.warn(r.starts[0].at, "name the entry in the job, the plan or a value by {{.Each}}, or write one rule with all paths", "the entries of each of rule %q start the same", strings.TrimSuffix(r.name, "/"+r.each))
 	}
 	l.remarkHosts(r)
+	l.remarkReport(r)
 }
 
 // usesEach says that a start differs by the entry of each.
@@ -89,52 +90,6 @@ func hasOwner(e entry) bool {
 	return !e.negate && slices.ContainsFunc(e.glob.Alternatives(), func(a pattern.Alternative) bool {
 		return len(a) > 1 || strings.HasPrefix(a.String(), "**")
 	})
-}
-
-// remarkHosts knows what the POST service never tells: tags, creations,
-// deletions and forced pushes.
-func (l *loader) remarkHosts(r *rule) {
-	if len(l.set.sources) == 0 || !l.try(len(l.set.sources)) {
-		return
-	}
-	admitted := 0
-	for _, s := range l.set.sources {
-		if r.sources != nil {
-			if ok, _ := r.sources.ask(pattern.NewValue(s.Name)); !ok {
-				continue
-			}
-		}
-		if admitted++; s.Host != BitbucketPost {
-			return
-		}
-	}
-	for i := range r.starts {
-		st := &r.starts[i]
-		if st.plan != nil && (st.branch == "" || st.branch == "auto") && r.defaultBranch == "" && r.takesMain() {
-			l.warn(st.at, "write default_branch: main (or whatever it is) in the rule or in defaults", "rule %q: the POST service does not tell the default branch, so Bamboo is asked for a plan branch of it, and not for the plan", r.name)
-		}
-	}
-	switch {
-	case admitted == 0:
-		l.never(r, r.sources.entries[0].at, "its sources leave none over")
-	case r.tags != nil && r.branches == nil:
-		l.never(r, r.tags.entries[0].at, "the POST service sends no tags")
-	case r.eventsAt.Line != 0 && !slices.Contains(r.events, Pushed):
-		l.never(r, r.eventsAt, "the POST service sends every change as push")
-	}
-}
-
-// takesMain says that the rule takes one of the usual default branches.
-func (r *rule) takesMain() bool {
-	if r.branches == nil {
-		return r.tags == nil
-	}
-	for _, name := range []string{"main", "master"} {
-		if ok, _ := r.branches.ask(pattern.NewValue(name)); ok {
-			return true
-		}
-	}
-	return false
 }
 
 // remarkRender tries each start on a push that the rule is for.

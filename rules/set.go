@@ -67,6 +67,7 @@ type API struct {
 	URL                           string
 	Token, Password, ClientSecret Secret
 	User, ClientID                string
+	anonymous                     bool // no credentials are given, not even unresolved ones
 }
 
 // The kinds of CI servers.
@@ -199,7 +200,8 @@ type rule struct {
 	ownPaths                                                                bool // not by defaults or each
 	hasStart                                                                bool // well written or not
 	// gate is the same for rules that ask the same but for paths.
-	gate int32
+	gate   int32
+	traits traits
 }
 
 // A start is one build that a rule starts.

@@ -51,7 +51,7 @@ func samplePushes() []*Push {
 		Before: strings.Repeat("0a", 20), After: strings.Repeat("1b", 20),
 		Commits:   []Commit{{ID: strings.Repeat("1b", 20), Message: "message", Author: Person{"author", "author@example.com"}}},
 		Pusher:    Person{Name: "pusher"},
-		Files:     Files{Complete, []string{"dir/file"}},
+		Files:     Files{Completeness: Complete, Paths: []string{"dir/file"}},
 		CommitURL: "https://example.com/commit", CompareURL: "https://example.com/compare",
 	}
 	tag := *p
@@ -109,8 +109,9 @@ var itemName = strings.NewReplacer(
 
 // A tmpl is a compiled template; constant text needs none.
 type tmpl struct {
-	text string
-	t    *template.Template // nil: text as it is
+	text   string
+	t      *template.Template // nil: text as it is
+	traits traits             // what it renders
 }
 
 // compileTemplate compiles one value and tries it on the sample pushes. With
@@ -131,10 +132,10 @@ func compileTemplate(text string, encode bool) (tmpl, error) {
 	if len(t.Templates()) > 1 {
 		return tmpl{}, errNoTemplates
 	}
-	if err := prepare(t.Root, encode, turn{}); err != nil {
+	out := tmpl{text: text, t: t}
+	if err := prepare(t.Root, encode, turn{seen: &out.traits}); err != nil {
 		return tmpl{}, err
 	}
-	out := tmpl{text: text, t: t}
 	for _, p := range samplePushes() {
 		// What slice and index reach depends on the push.
 		if _, err := out.render(newTemplateData(p, &rule{name: "rule", each: "each"})); err != nil && !strings.Contains(err.Error(), "out of range") {

@@ -15,6 +15,39 @@ var errNoTemplates = errors.New("define, block and template are not part of the 
 type turn struct {
 	is  bool     // within a range
 	own []string // variables of ranges, which are one file each
+	// Of the template as a whole, for traits: whether the dot is no more the push,
+	// and what was seen so far.
+	narrow bool
+	seen   *traits
+}
+
+// see notes which fields of a push a node renders. A variable or a dot stands for
+// the whole push only where that was given to it, which was seen there.
+func (in turn) see(node parse.Node) {
+	switch n := node.(type) {
+	case *parse.DotNode:
+		if !in.narrow {
+			*in.seen |= rendersFiles | rendersHead
+		}
+	case *parse.VariableNode:
+		if n.Ident[0] == "$" && len(n.Ident) == 1 {
+			*in.seen |= rendersFiles | rendersHead
+		}
+		in.seeFields(n.Ident[1:])
+	case *parse.FieldNode:
+		in.seeFields(n.Ident)
+	}
+}
+
+func (in turn) seeFields(names []string) {
+	for _, name := range names {
+		switch name {
+		case "Files":
+			*in.seen |= rendersFiles
+		case "Message", "Author":
+			*in.seen |= rendersHead
+		}
+	}
 }
 
 // prepare refuses what is not part of the language: templates within a
@@ -56,6 +89,7 @@ func prepare(list *parse.ListNode, encode bool, in turn) error {
 			return err
 		}
 		within := in
+		within.narrow = in.narrow || node.Type() != parse.NodeIf
 		if node.Type() == parse.NodeRange {
 			within.is = true
 			for _, v := range branch.Pipe.Decl {
@@ -80,6 +114,7 @@ func prepare(list *parse.ListNode, encode bool, in turn) error {
 // whatever may be long.
 func checkPipe(node parse.Node, in turn) error {
 	const rangeOnly = "within a range only the file and short fields such as $.Branch are part of the language, not %s"
+	in.see(node)
 	switch n := node.(type) {
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {

@@ -49,12 +49,19 @@ func (l *loader) remarkTwins() {
 }
 
 // contexts refuses two starts that would overwrite each other's status; those of
-// rules for different repositories have no commit in common.
+// rules for different repositories have no commit in common. To GitHub names that
+// differ in case are one.
 func (l *loader) contexts() {
 	said := map[[sha256.Size]byte][]asking{}
 	// No text that a rule gives is what a template makes of this push.
 	sample := *samplePushes()[0]
 	sample.Ref, sample.Repo, sample.After, sample.Before = "\x00ref", "\x00owner/\x00name", "\x00after", "\x00before"
+	hint := `give one of them report: {context: "another"}, or report: false`
+	fold := func(s string) string { return s }
+	if slices.ContainsFunc(l.set.sources, func(s Source) bool { return s.Host == GitHub }) {
+		hint += "; GitHub takes names in any case for one"
+		fold = strings.ToLower
+	}
 	for _, r := range l.set.rules {
 		data := newTemplateData(&sample, r)
 		for i := range r.starts {
@@ -65,19 +72,18 @@ func (l *loader) contexts() {
 			if st.context != nil && !l.spend(&l.room.size, len(st.context.text)/16) {
 				return
 			}
-			b := Build{Rules: []string{r.name}, Server: st.server, Job: st.target}
-			if st.context != nil {
-				b.Context, _ = st.context.render(data) // it was tried when it was read
+			context, err := st.status(r, st.target, data)
+			if err != nil {
+				continue // it was tried when it was read, on pushes that people make
 			}
-			context := b.StatusContext()
 			if st.context != nil && len(context) > maxContext {
 				l.failAt(st.reportAt, `write report: {context: "a short name"}`, "a start reports under a name of more than %d bytes", maxContext)
 				continue
 			}
-			key := sha256.Sum256([]byte(context))
+			key := sha256.Sum256([]byte(fold(context)))
 			for _, other := range said[key] {
 				if l.sameCommit(r, other.r) {
-					l.failAt(st.reportAt, `give one of them report: {context: "another"}, or report: false`, "two starts report as %q, the first at %s", context, other.reportAt)
+					l.failAt(st.reportAt, hint, "two starts report as %q, the first at %s", context, other.reportAt)
 					break
 				}
 			}
@@ -109,19 +115,16 @@ func (st *start) identity() (build string, ofRule bool) {
 	return string(sum[:]), ofRule
 }
 
-// options are what the first of two askings gives.
+// options are what the first of two askings gives. What is reported is none of
+// them: each asking has its own status.
 func (a asking) options() any {
-	context := ""
-	if a.context != nil {
-		context = a.context.text
-	}
 	return struct {
-		delay                                                          int64
-		createBranch, allStages, anyRevision, noFollow, quiet, skipped bool
-		stage, supersede, since, context                               string
+		delay                                          int64
+		createBranch, allStages, anyRevision, noFollow bool
+		stage, supersede, since                        string
 	}{
-		int64(a.delay), a.createBranch, a.allStages, a.anyRevision, a.noFollow, a.noReport, a.reportSkipped,
-		a.stage, a.r.supersede, a.r.since, context,
+		int64(a.delay), a.createBranch, a.allStages, a.anyRevision, a.noFollow,
+		a.stage, a.r.supersede, a.r.since,
 	}
 }
 

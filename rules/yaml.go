@@ -79,10 +79,33 @@ func unknownHint(name string, known []string) string {
 		if slices.Contains(known, Jenkins) {
 			return "write jenkins: https://… or bamboo: https://…"
 		}
+	case "username", "email", "key", "secret", "client", "access_token", "api_token", "app_password":
+		if hint := apiNames[strings.ReplaceAll(name, "-", "_")]; slices.Contains(known, "client_id") {
+			return hint
+		}
+	case "report":
+		if slices.Contains(known, "start") {
+			return "write it within start: {server: …, job: …, report: …}"
+		}
+	case "context", "skipped":
+		if slices.Contains(known, "report") {
+			return "write it within report: {context: …, skipped: true}"
+		}
 	case "<<":
 		return "merge keys are not read; write the fields out, or use defaults"
 	}
 	return suggest(name, known)
+}
+
+// apiNames are hints for what hosts call the credentials of their API.
+var apiNames = map[string]string{
+	"username": `did you mean "user"?`, "email": `did you mean "user"?`,
+	"key":          "an OAuth consumer's key is client_id:, its secret client_secret:",
+	"client":       "an OAuth consumer's key is client_id:, its secret client_secret:",
+	"secret":       "write token:, or client_id: and client_secret: of an OAuth consumer; the webhook's secret stands beside api",
+	"access_token": `did you mean "token"?`,
+	"api_token":    "write token:; on Bitbucket Cloud user: with the e-mail, and password: with the token",
+	"app_password": "Bitbucket Cloud has none any more: write user: with the e-mail and password: with an API token, or token: with an access token",
 }
 
 func kindName(n *yaml.Node) string {
@@ -207,6 +230,15 @@ var (
 	envSpelling = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
+// oneLine refuses values with a line break, which no request can carry.
+func (l *loader) oneLine(n *yaml.Node, what, s string, ok bool) (string, bool) {
+	if ok && strings.ContainsAny(s, "\r\n\x00") {
+		l.fail(n, "take it out where the value is set; at the end of a file:/path it does no harm", "%s holds a line break", what)
+		return "", false
+	}
+	return s, ok
+}
+
 // expand reads a value that may be ${NAME} or file:/path. ok is false where
 // there is no value, said or left out on purpose.
 func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
@@ -237,7 +269,7 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 		return v
 	}
 	if strings.HasPrefix(s, "file:") {
-		return strings.TrimRight(get(s), "\r\n"), ok
+		return l.oneLine(n, what, strings.TrimRight(get(s), "\r\n"), ok)
 	}
 	if strings.TrimSpace(s) == "" {
 		l.fail(n, "", "%s is blank", what)
@@ -261,5 +293,5 @@ func (l *loader) expand(n *yaml.Node, what string) (value string, ok bool) {
 	if ok && strings.Contains(envRef.ReplaceAllString(n.Value, ""), "${") {
 		l.fail(n, "write ${NAME}", "%s holds an unclosed ${", what)
 	}
-	return s, ok
+	return l.oneLine(n, what, s, ok)
 }
