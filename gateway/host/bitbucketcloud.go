@@ -63,7 +63,7 @@ func (u *cloudUser) person() rules.Person {
 }
 
 func (c *cloudCommit) commit() commit {
-	who := person(c.Author.Raw)
+	who := PersonOf(c.Author.Raw)
 	return commit{ID: c.Hash, Message: c.Message, Timestamp: c.Date, Author: &author{Name: who.Name, Email: who.Email}}
 }
 

@@ -3,8 +3,7 @@ package host
 import (
 	"net/http"
 	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -163,16 +162,8 @@ func (b *dcPush) change(src rules.Source, repo string, c *dcChange) (rules.Push,
 }
 
 func (c *dcCommit) commit() commit {
-	out := commit{ID: c.ID, Message: c.Message, Author: &author{Name: c.Author.Name, Email: c.Author.EmailAddress}}
-	switch c.CommitterTimestamp.Kind() {
-	case '"':
-		if text, err := jsontext.AppendUnquote(nil, c.CommitterTimestamp); err == nil {
-			out.Timestamp = string(text)
-		}
-	case '0':
-		if ms, err := strconv.ParseInt(string(c.CommitterTimestamp), 10, 64); err == nil {
-			out.Timestamp = time.UnixMilli(ms).UTC().Format(time.RFC3339)
-		}
+	return commit{
+		ID: c.ID, Message: c.Message, Timestamp: strings.Trim(string(c.CommitterTimestamp), `"`),
+		Author: &author{Name: c.Author.Name, Email: c.Author.EmailAddress},
 	}
-	return out
 }

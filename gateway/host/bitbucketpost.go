@@ -63,6 +63,7 @@ func parseBitbucketPost(src rules.Source, h http.Header, body []byte) (*Delivery
 	d := &Delivery{Repo: repo}
 	if len(b.Commits) == 0 {
 		d.Note = "names no branch: the body has no commits (a branch made or deleted, a merge already known, or a push too large for the service)"
+		d.Unnamed = true
 		return d, nil
 	}
 	sum := sha256.Sum256(body)
@@ -78,6 +79,7 @@ func parseBitbucketPost(src rules.Source, h http.Header, body []byte) (*Delivery
 	}
 	d.Pushes = b.pushes(src.Name, repo)
 	if len(d.Pushes) == 0 {
+		d.Unnamed = true
 		d.Note = "names no branch: none of the commits says which branch moved"
 	}
 	return d, nil
@@ -169,7 +171,7 @@ func (c *postCommit) id() string {
 // commit keeps the whole message of a head, which is its push's own, and the
 // first words of others, which several pushes may share.
 func (c *postCommit) commit(head bool) rules.Commit {
-	out := rules.Commit{ID: c.id(), Message: c.Message, Author: person(c.RawAuthor)}
+	out := rules.Commit{ID: c.id(), Message: c.Message, Author: PersonOf(c.RawAuthor)}
 	if !head {
 		out.Message = firstWords(c.Message)
 	}
@@ -182,8 +184,8 @@ func (c *postCommit) commit(head bool) rules.Commit {
 	return out
 }
 
-// person splits "Name <mail>"; either part may be missing.
-func person(raw string) rules.Person {
+// PersonOf splits "Name <mail>"; either part may be missing.
+func PersonOf(raw string) rules.Person {
 	open := strings.LastIndexByte(raw, '<')
 	if open < 0 {
 		return rules.Person{Name: strings.TrimSpace(raw)}

@@ -21,7 +21,7 @@ func (f *FileSet) Add(paths ...string) {
 		if p == "" || f.seen[p] {
 			continue
 		}
-		if f.bytes += len(p) + 16; f.bytes > maxFileBytes {
+		if f.bytes += len(p) + 64; f.bytes > maxFileBytes {
 			f.open = true
 			return
 		}
@@ -32,6 +32,9 @@ func (f *FileSet) Add(paths ...string) {
 		f.paths = append(f.paths, p)
 	}
 }
+
+// Full says that a name was left out already: reading on brings nothing.
+func (f *FileSet) Full() bool { return f.open }
 
 // Files gives them as complete, or as partial where some are known and unknown
 // where none is.

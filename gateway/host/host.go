@@ -56,6 +56,9 @@ type Delivery struct {
 	Pushes []rules.Push
 	// Note says, in words for a page, why there are no pushes.
 	Note string
+	// Unnamed says that branches moved, or may have, which the body does not name;
+	// the host's API may tell.
+	Unnamed bool
 	// Ignored says that this is no push, and what it is instead; the host gets
 	// 200 and nothing is kept.
 	Ignored string
@@ -146,4 +149,12 @@ func allowed(src rules.Source, remote string) bool {
 // TellsForce says whether the host's pushes say that they were forced.
 func TellsForce(name string) bool {
 	return name == rules.GitHub || name == rules.BitbucketCloud
+}
+
+// TellsEnough says whether a list of files that is complete by all that a push of
+// the host says holds every file. GitLab lists a renamed file by its new name
+// alone, and neither it nor Gitea and its kin say that a push was forced and
+// which commits it dropped.
+func TellsEnough(name string) bool {
+	return name != rules.GitLab && name != rules.Gitea && name != rules.Forgejo
 }

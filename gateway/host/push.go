@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func keep(commits []commit) []rules.Commit {
 	out := make([]rules.Commit, len(commits))
 	for i := range commits {
 		c := &commits[i]
-		out[i] = rules.Commit{ID: c.ID, Message: c.Message, Author: c.Author.person(), Time: timeOf(c.Timestamp)}
+		out[i] = rules.Commit{ID: c.ID, Message: c.Message, Author: c.Author.person(), Time: TimeOf(c.Timestamp)}
 		if i < len(commits)-1 {
 			out[i].Message = firstWords(c.Message)
 		}
@@ -150,7 +151,12 @@ func firstWords(message string) string {
 	return strings.ToValidUTF8(line[:min(len(line), 200)], "")
 }
 
-func timeOf(text string) time.Time {
+// TimeOf reads a time as hosts write it: RFC 3339, or milliseconds since 1970;
+// no time where it is neither.
+func TimeOf(text string) time.Time {
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return storable(time.UnixMilli(ms).UTC())
+	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return time.Time{}
