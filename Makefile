@@ -28,8 +28,9 @@ lint: ## gofmt, staticcheck, and the module files
 unit: ## tests without the race detector, quick
 	go test ./...
 
+# Many tests wait for a clock rather than work.
 race:
-	go test -race -timeout 10m ./...
+	go test -race -parallel 8 -timeout 10m ./...
 
 e2e: build ## the program itself, once from the outside
 	./pushgate check --strict
@@ -50,6 +51,8 @@ FUZZTIME ?= 1m
 fuzz: ## each fuzz target for FUZZTIME
 	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./gateway/host
 	go test -run '^$$' -fuzz FuzzHosts -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./gateway/host
+	go test -run '^$$' -fuzz FuzzAddress -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./gateway/host/api
+	go test -run '^$$' -fuzz FuzzAnswers -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./gateway/host/api
 	go test -run '^$$' -fuzz FuzzJobPath -fuzztime $(FUZZTIME) ./triggers/jenkins
 	go test -run '^$$' -fuzz FuzzPattern -fuzztime $(FUZZTIME) ./rules/pattern
 

@@ -70,8 +70,8 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
-	if folders < 3 {
-		t.Errorf("%d folders of examples; three were written", folders)
+	if folders < 4 {
+		t.Errorf("%d folders of examples; four were written", folders)
 	}
 }
 

@@ -25,10 +25,13 @@ import (
 )
 
 const soakRules = `
-sources: {hook: {host: bitbucket-post, token: secret}}
+sources:
+  hook: {host: bitbucket-post, token: secret}
+  cloud: {host: bitbucket-cloud, secret: hook-secret, api: {url: "${CLOUD_URL}", token: api-token}}
 servers: {ci: {jenkins: "${JENKINS_URL}"}, bamboo: {bamboo: "${BAMBOO_URL}", token: t}}
 rules:
 - {name: job, repos: acme/shop, start: {server: ci, job: job, parameters: {COMMIT: "{{.Commit}}"}}}
+- {name: cloud, repos: acme/cloud, paths: ["plan/**"], start: {server: ci, job: job, parameters: {COMMIT: "{{.Commit}}"}}}
 - {name: plan, repos: acme/shop, paths: ["plan/**"], start: {server: bamboo, plan: SHOP-API, branch: none, variables: {commit: "{{.Commit}}"}}}
 `
 
@@ -40,19 +43,20 @@ type soak struct {
 	env     []string
 	jenkins *jenkinstest.Controller
 	bamboo  *bambootest.Server
+	cloud   *soakHost
 	base    string // address of the running program
 
 	mu      sync.Mutex
 	next    int
-	acked   map[string]int // delivery id → number of the push
+	acked   map[string]int // delivery id → number of the push, negative for those of the code host
 	refused int
 }
 
 // TestKillLoop kills the program with SIGKILL at random moments under load and
 // starts it again, ROUNDS times (PUSHGATE_SOAK_ROUNDS; make soak sets it). Every
 // acknowledged delivery must end decided, every build it called for must start,
-// and none may stand twice in the ledger. What runs twice on a server must be
-// marked uncertain: the start was sent, and its answer lost with the process.
+// and none may stand twice in the ledger or run twice on a server: where the
+// answer to a start was lost with the process, the server is asked for the build.
 func TestKillLoop(t *testing.T) {
 	rounds := 12
 	if v := os.Getenv("PUSHGATE_SOAK_ROUNDS"); v != "" {
@@ -76,7 +80,9 @@ func newSoak(t *testing.T) *soak {
 	s.jenkins.AddJob("job", jenkinstest.Job{Parameters: []jenkinstest.Parameter{{Name: "COMMIT"}, {Name: "PUSHGATE_BUILD"}}})
 	s.bamboo.AddPlan("SHOP-API", bambootest.Plan{})
 	j, b := httptest.NewServer(s.jenkins), httptest.NewServer(s.bamboo)
-	t.Cleanup(func() { j.Close(); b.Close() })
+	s.cloud = newSoakHost()
+	c := httptest.NewServer(s.cloud.sim)
+	t.Cleanup(func() { j.Close(); b.Close(); c.Close() })
 	s.program = filepath.Join(s.dir, "pushgate")
 	if out, err := exec.Command("go", "build", "-o", s.program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
@@ -84,7 +90,7 @@ func newSoak(t *testing.T) *soak {
 	if err := os.WriteFile(filepath.Join(s.dir, "rules.yaml"), []byte(soakRules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.env = append(os.Environ(), "JENKINS_URL="+j.URL, "BAMBOO_URL="+b.URL)
+	s.env = append(os.Environ(), "JENKINS_URL="+j.URL, "BAMBOO_URL="+b.URL, "CLOUD_URL="+c.URL)
 	return s
 }
 
@@ -170,18 +176,29 @@ func (s *soak) send(ctx context.Context, client *http.Client) {
 	s.next++
 	n := s.next
 	s.mu.Unlock()
+	if n%4 == 3 {
+		header, body := s.cloud.push(n)
+		s.post(ctx, client, "/hooks/cloud", header, body, -n)
+		return
+	}
 	file := "docs/x"
 	if n%2 == 0 {
 		file = "plan/x"
 	}
 	text := fmt.Sprintf(`{"repository":{"absolute_url":"/acme/shop/"},"commits":[{"node":"%012x","raw_node":"%040x","parents":["%012x"],"branch":"b%d","files":[{"file":%q,"type":"modified"}]}]}`,
 		n, n, max(0, n-20), n%20, file)
-	req, err := http.NewRequestWithContext(ctx, "POST", s.base+"/hooks/hook?token=secret", strings.NewReader(url.Values{"payload": {text}}.Encode()))
+	s.post(ctx, client, "/hooks/hook?token=secret", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte(url.Values{"payload": {text}}.Encode()), n)
+}
+
+// post sends a body and remembers the number of its push where it is
+// acknowledged.
+func (s *soak) post(ctx context.Context, client *http.Client, path string, header http.Header, body []byte, n int) {
+	req, err := http.NewRequestWithContext(ctx, "POST", s.base+path, bytes.NewReader(body))
 	if err != nil {
 		s.t.Error(err)
 		return
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header = header
 	resp, err := client.Do(req)
 	if err != nil {
 		return // killed: not acknowledged
@@ -219,7 +236,11 @@ func (s *soak) finish(rounds int) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if deliveries+builds == 0 {
+		at, err := l.NextStatus(s.t.Context(), "cloud")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if deliveries+builds == 0 && at.IsZero() {
 			break
 		}
 		if time.Now().After(end) {
@@ -239,7 +260,7 @@ func (s *soak) finish(rounds int) {
 	for _, b := range s.bamboo.Started() {
 		ran[b.Variables["PUSHGATE_BUILD"]]++
 	}
-	lost, builds, started, doubles, uncertain := 0, 0, 0, 0, 0
+	lost, builds, started, adopted, absent, asked := 0, 0, 0, 0, 0, 0
 	for id, n := range s.acked {
 		d, err := l.Delivery(s.t.Context(), id)
 		if err != nil {
@@ -251,7 +272,12 @@ func (s *soak) finish(rounds int) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if want := 1 + (n+1)%2; len(list) != want {
+		want := 1 + (n+1)%2
+		if n < 0 {
+			want = s.cloud.check(s.t, l, &d, -n)
+			asked++
+		}
+		if len(list) != want {
 			s.t.Errorf("push %d called for %d builds, the ledger has %d", n, want, len(list))
 		}
 		for _, b := range list {
@@ -262,19 +288,25 @@ func (s *soak) finish(rounds int) {
 			if b.State != ledger.Succeeded || ran[b.ID] < 1 {
 				s.t.Errorf("build %s of push %d: %s, ran %d times (%s)", b.ID, n, b.State, ran[b.ID], b.Reason)
 			}
-			if b.Uncertain {
-				uncertain++
+			if ran[b.ID] > 1 || b.Uncertain {
+				s.t.Errorf("build %s ran %d times, uncertain %v", b.ID, ran[b.ID], b.Uncertain)
 			}
-			if ran[b.ID] > 1 {
-				doubles++
-				if !b.Uncertain {
-					s.t.Errorf("build %s ran %d times and is not marked uncertain", b.ID, ran[b.ID])
+			tries, err := l.Attempts(s.t.Context(), &b)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, a := range tries {
+				switch a.Outcome {
+				case "found":
+					adopted++
+				case "absent":
+					absent++
 				}
 			}
 		}
 	}
-	s.t.Logf("%d kills: %d sent, %d acknowledged, %d of them lost; %d builds in the ledger for them, %d started; %d starts interrupted (uncertain), %d of them ran twice on a server; %d answers other than 202",
-		rounds, s.next, len(s.acked), lost, builds, started, uncertain, doubles, s.refused)
+	s.t.Logf("%d kills: %d sent, %d acknowledged, %d of them lost; %d builds in the ledger for them, %d started; none ran twice; of the starts whose answer died with the process %d had reached their server, %d had not; %d answers other than 202; the code host was asked about %d pushes with every thirtieth request refused, and told of %d commits; %d webhooks of its lost in kills, what they asked for built with later pushes",
+		rounds, s.next, len(s.acked), lost, builds, started, adopted, absent, s.refused, asked, s.cloud.told, s.cloud.lost(s.t, l))
 	if len(s.acked) < 10*rounds {
 		s.t.Errorf("only %d deliveries acknowledged in %d rounds: no load", len(s.acked), rounds)
 	}

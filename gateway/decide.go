@@ -64,22 +64,19 @@ func (g *Gateway) decide(ctx context.Context) {
 }
 
 func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
-	waiting, err := g.ledger.Waiting(ctx, decideBatch)
-	if err != nil || len(waiting) == 0 {
+	waiting, err := g.ledger.Found(ctx, decideBatch)
+	if err != nil {
 		return 0, err
 	}
+	arrived, err := g.ledger.Waiting(ctx, decideBatch)
+	if err != nil || len(waiting)+len(arrived) == 0 {
+		return 0, err
+	}
+	waiting = append(waiting, arrived...)
 	set := g.Rules()
 	due := map[string]bool{}
 	for i := range waiting {
-		a := &waiting[i]
-		a.Decided = make([]ledger.Decided, len(a.Pushes))
-		for k := range a.Pushes {
-			d := set.Decide(&a.Pushes[k], nil)
-			a.Decided[k] = ledger.Decided{Rules: set.Hash(), Matched: d.Matched(), Builds: d.Builds()}
-			for _, b := range a.Decided[k].Builds {
-				due[b.Server] = true
-			}
-		}
+		g.prepare(set, &waiting[i], due)
 	}
 	verdicts, err := g.ledger.Decide(ctx, waiting)
 	if err != nil && !errors.Is(err, ledger.ErrUnavailable) {
@@ -89,12 +86,47 @@ func (g *Gateway) decideWaiting(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	g.wake(due)
+	g.wakeHosts(waiting)
 	for i := range verdicts {
 		for k, v := range verdicts[i] {
 			g.logDecision(ctx, &waiting[i].Pushes[k], &waiting[i].Decided[k], v)
 		}
 	}
 	return len(waiting), nil
+}
+
+// prepare decides about the pushes of an arrival, or says what their code host is
+// to be asked first. It notes whose builds may be due.
+func (g *Gateway) prepare(set *rules.Set, a *ledger.Arrival, due map[string]bool) {
+	h := g.codeHost(a.Source)
+	a.Look = a.Look && h != nil
+	a.Learn = h != nil && h.looks() && !a.Asked()
+	a.Decided = make([]ledger.Decided, len(a.Pushes))
+	for k := range a.Pushes {
+		p, reason := &a.Pushes[k], a.Reason
+		if h != nil && !a.Asked() {
+			if lacks := h.lacks(set, p); lacks.Any() {
+				if reason = h.away(); reason == "" {
+					a.Decided[k].Lacks = lacks
+					continue
+				}
+			}
+		}
+		if reason != "" && p.Files.Completeness != rules.Complete {
+			p.Files.Note = reason
+		}
+		d := set.Decide(p, nil)
+		a.Decided[k] = ledger.Decided{Rules: set.Hash(), Matched: d.Matched(), Builds: d.Builds()}
+		if h != nil && !a.Settled && h.away() == "" {
+			a.Decided[k].OnGap = h.lacksSince(set, p)
+		}
+		if h != nil && h.client.Reports() {
+			a.Decided[k].Report, a.Decided[k].Skips = true, d.Skips()
+		}
+		for _, b := range a.Decided[k].Builds {
+			due[b.Server] = true
+		}
+	}
 }
 
 // decideSingly commits one by one decisions that could not be committed
@@ -109,7 +141,7 @@ func (g *Gateway) decideSingly(ctx context.Context, waiting []ledger.Arrival) ([
 			for k := range waiting[i].Decided {
 				builds := waiting[i].Decided[k].Builds
 				for n, b := range builds {
-					builds[n] = rules.Build{Rules: b.Rules, Server: b.Server, Error: strings.ToValidUTF8(fmt.Sprintf("build %d cannot be recorded: %v", n+1, err), "?")}
+					builds[n] = rules.Build{Rules: b.Rules, Server: b.Server, Contexts: b.Contexts, Error: strings.ToValidUTF8(fmt.Sprintf("build %d cannot be recorded: %v", n+1, err), "?")}
 				}
 			}
 			v, err = g.ledger.Decide(ctx, waiting[i:i+1])
@@ -127,6 +159,10 @@ func (g *Gateway) logDecision(ctx context.Context, p *rules.Push, d *ledger.Deci
 		return
 	}
 	log := g.log.With("delivery", p.Delivery, "repo", p.Repo, string(p.Kind), p.Ref)
+	if v.Waits {
+		log.Info("the code host is asked before the decision")
+		return
+	}
 	if v.Repeat {
 		log.Info("decided: a repeat of the newest push starts nothing")
 		return

@@ -48,17 +48,23 @@ func jitter(d time.Duration) time.Duration {
 func (s *server) start(ctx context.Context, b *ledger.Build) {
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	began := time.Now()
-	receipt, err := s.trigger.Start(call, request(b))
-	now := time.Now()
 	c := change(b)
-	c.Attempt = &ledger.Attempt{At: now, Took: now.Sub(began)}
-	var failed *triggers.Error
-	if err != nil {
-		failed = triggers.AsError("start "+b.Target, err)
-		s.failed(b, failed, now, &c)
-	} else {
-		s.accepted(b, receipt, now, &c)
+	start, failed := true, (*triggers.Error)(nil)
+	if b.Uncertain {
+		start, failed = s.settle(call, b, &c)
+	}
+	if start {
+		began := time.Now()
+		receipt, err := s.trigger.Start(call, request(b))
+		now := time.Now()
+		c.Attempt = &ledger.Attempt{At: now, Took: now.Sub(began)}
+		c.AbsentAt = time.Time{}
+		if err != nil {
+			failed = triggers.AsError("start "+b.Target, err)
+			s.failed(b, failed, now, &c)
+		} else {
+			s.accepted(b, receipt, now, &c)
+		}
 	}
 	ok := s.finish(ctx, b, c)
 	shut, opened := s.gate.answered(failed)
@@ -97,7 +103,7 @@ func (s *server) failed(b *ledger.Build, e *triggers.Error, now time.Time, c *le
 	if e.Hint != "" {
 		c.Reason += " (" + e.Hint + ")"
 	}
-	c.Uncertain = b.Uncertain || e.Ambiguous
+	c.Uncertain = c.Uncertain || e.Ambiguous
 	c.Attempt.Outcome, c.Attempt.Detail = "temporary", c.Reason
 	if e.Ambiguous {
 		c.Attempt.Outcome = "unknown"

@@ -3,26 +3,51 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/pushgate/pushgate/gateway/ledger"
 	"github.com/pushgate/pushgate/triggers"
 )
 
-// longestLook bounds the time between two looks at a build.
-const longestLook = 30 * time.Second
+const (
+	// longestLook bounds the time between two looks at a build.
+	longestLook = 30 * time.Second
+	// maxFinishes bounds how many looks are recorded at once; the ledger commits
+	// them together.
+	maxFinishes = 64
+)
 
-// look asks the server how a started build stands.
-func (s *server) look(ctx context.Context, b *ledger.Build) {
+// look asks the server how started builds stand, all together.
+func (s *server) look(ctx context.Context, builds *[]ledger.Build) {
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	defer signal(s.started) // its next look may be due before all others
-	state, err := s.trigger.State(call, request(b), b.Handle)
+	defer signal(s.started) // their next look may be due before all others
+	list := make([]triggers.Followed, len(*builds))
+	for i := range *builds {
+		b := &(*builds)[i]
+		list[i] = triggers.Followed{Request: request(b), Handle: b.Handle}
+	}
+	looked := s.trigger.States(call, list)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	free := make(chan struct{}, maxFinishes)
+	for i := range looked {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			s.looked(ctx, &(*builds)[i], looked[i])
+		})
+	}
+}
+
+// looked records what a look at a build found.
+func (s *server) looked(ctx context.Context, b *ledger.Build, l triggers.Looked) {
 	now := time.Now()
 	c := change(b)
-	if err != nil {
+	if l.Err != nil {
 		// The build runs on; only the look failed.
-		e := triggers.AsError("look at "+b.Target, err)
+		e := triggers.AsError("look at "+b.Target, l.Err)
 		s.log.Warn("a look at a build failed", "build", b.ID, "error", e, "hint", e.Hint)
 		if e.Status == http.StatusUnauthorized {
 			s.gate.answered(e)
@@ -31,17 +56,20 @@ func (s *server) look(ctx context.Context, b *ledger.Build) {
 		s.finish(ctx, b, c)
 		return
 	}
-	c.State, c.Reason, c.Handle = ledger.State(state.Phase), state.Why, state.Handle
-	if state.URL != "" {
-		c.URL = state.URL
+	c.State, c.Reason, c.Handle = ledger.State(l.State.Phase), l.State.Why, l.State.Handle
+	if l.State.URL != "" {
+		c.URL = l.State.URL
 	}
-	if state.Phase.Ended() {
+	if l.State.Phase.Ended() {
 		c.EndedAt = now
 	} else {
 		c.DueAt = now.Add(s.lookAgain(b, now))
 	}
 	if s.finish(ctx, b, c) && c.State != b.State {
 		s.log.Info("followed", "build", b.ID, "target", b.Target, "state", c.State, "delivery", b.Delivery)
+		if l.State.Phase.Ended() {
+			signal(s.due) // the server may take another one
+		}
 	}
 }
 

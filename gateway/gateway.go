@@ -1,17 +1,22 @@
-// Package gateway is the daemon: it receives pushes, records them, decides on
-// them, starts the builds they call for and follows those to their end.
-// Contract:
+// Package gateway is the daemon: it receives pushes, records them, asks their code
+// host what they leave out, decides on them, starts the builds they call for,
+// follows those to their end and tells the code host. Contract:
 //
 //   - A delivery is acknowledged after the ledger has committed it, never
 //     before. Whatever was acknowledged is decided and its builds are started,
 //     across any crash.
 //   - A build is marked starting, durably, before it is asked of its server.
-//     A start whose outcome is not known is tried again and the build says that
-//     it is uncertain.
+//     After a start whose outcome is not known the server is asked for the build:
+//     what is there is adopted, what provably is not is started again, and where
+//     nobody can know the build is uncertain and on_uncertain decides.
 //   - Builds of one ref and target start in the order of their pushes. Servers
 //     are independent: one that is slow or away delays no other.
 //   - A failure that concerns a whole server holds that server's builds back
 //     until it answers again and counts against none of them.
+//   - Asking a code host delays the pushes of one ref, two minutes at most, and no
+//     other. What it did not tell by then is left open, and the decision says so.
+//   - Of a commit's status only the newest state is told, and states are never told
+//     out of their order.
 package gateway
 
 import (
@@ -45,6 +50,9 @@ type Options struct {
 	MaxBody int64
 	// FollowEvery is the shortest time between two looks at a build; 0: 1 s.
 	FollowEvery time.Duration
+	// StartLife is how long a start without an answer may still make a build; 0:
+	// 20 s.
+	StartLife time.Duration
 	// DrainFor is how long starts under way may take to end when Run is asked
 	// to end; 0: 8 s.
 	DrainFor time.Duration
@@ -71,9 +79,10 @@ type Gateway struct {
 	reloading sync.Mutex
 	mu        sync.Mutex
 	servers   map[string]*server
-	stop      func()          // ends the claiming of work
-	running   context.Context // of Run; nil while it does not run
-	calls     context.Context // of calls under way, which outlives running
+	hosts     map[string]*codeHost // by source, of those with an api
+	stop      func()               // ends the claiming of work
+	running   context.Context      // of Run; nil while it does not run
+	calls     context.Context      // of calls under way, which outlives running
 	workers   sync.WaitGroup
 }
 
@@ -85,6 +94,9 @@ func New(o Options) (*Gateway, error) {
 	if o.FollowEvery == 0 {
 		o.FollowEvery = time.Second
 	}
+	if o.StartLife == 0 {
+		o.StartLife = startLife
+	}
 	if o.DrainFor == 0 {
 		o.DrainFor = 8 * time.Second
 	}
@@ -93,7 +105,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{o: o, log: o.Logger, ledger: o.Ledger, arrived: make(chan struct{}, 1), stop: func() {}}
 	var err error
-	if g.servers, err = g.connect(o.Rules); err != nil {
+	if g.servers, g.hosts, err = g.connect(o.Rules); err != nil {
 		return nil, err
 	}
 	g.set.Store(o.Rules)
@@ -114,7 +126,7 @@ func (g *Gateway) Rules() *rules.Set { return g.set.Load() }
 func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
-	servers, err := g.connect(set)
+	servers, hosts, err := g.connect(set)
 	if err != nil {
 		return err
 	}
@@ -124,7 +136,7 @@ func (g *Gateway) SetRules(ctx context.Context, set *rules.Set) error {
 	g.mu.Lock()
 	running := g.running
 	g.stop()
-	g.servers, g.stop = servers, func() {}
+	g.servers, g.hosts, g.stop = servers, hosts, func() {}
 	g.mu.Unlock()
 	g.set.Store(set)
 	g.state.replaced(set)
@@ -173,13 +185,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return nil
 }
 
-// work runs every server until stop is called.
+// work runs every server and code host until stop is called.
 func (g *Gateway) work(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.servers {
 		g.workers.Go(func() { s.run(ctx, g.calls) })
+	}
+	for _, h := range g.hosts {
+		g.workers.Go(func() { h.run(ctx, g.calls) })
 	}
 	g.stop = cancel
 }

@@ -59,7 +59,7 @@ func setUp(t *testing.T, text string, tune func(*Options)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.ledger, err = ledger.Open(t.Context(), ledger.Options{Database: "sqlite:" + filepath.Join(t.TempDir(), "l.db")}); err != nil {
+	if s.ledger, err = ledger.Open(t.Context(), ledger.Options{Database: "sqlite:" + filepath.Join(t.TempDir(), "l.db"), LookupTime: 10 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}

@@ -85,15 +85,16 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, src rules.Sour
 	if g.recording.Add(1) > crowd {
 		g.crowded.Store(time.Now().UnixNano())
 	}
+	look := d.Unnamed && src.API != nil
 	got, err := g.ledger.Receive(r.Context(), ledger.Delivery{
-		Source: src.Name, Key: d.Key, ReceivedAt: at, Repo: d.Repo, Remote: r.RemoteAddr, Headers: headersKept(r.Header), Note: d.Note,
+		Source: src.Name, Key: d.Key, ReceivedAt: at, Repo: d.Repo, Remote: r.RemoteAddr, Headers: headersKept(r.Header), Note: d.Note, Look: look,
 	}, body, d.Pushes)
 	g.recording.Add(-1)
 	if err != nil {
 		g.refuse(w, r, src.Name, err)
 		return
 	}
-	if !got.Duplicate && got.Pushes > 0 {
+	if !got.Duplicate && (got.Pushes > 0 || look) {
 		signal(g.arrived)
 	}
 	g.log.LogAttrs(r.Context(), slog.LevelInfo, "received", slog.String("delivery", got.ID), slog.String("source", src.Name),

@@ -19,14 +19,17 @@ import (
 // A trigger starts builds on one CI server and looks at them.
 type trigger interface {
 	Start(ctx context.Context, req triggers.Request) (triggers.Receipt, error)
-	State(ctx context.Context, req triggers.Request, handle string) (triggers.State, error)
+	// Find says whether a start since some time reached the server.
+	Find(ctx context.Context, req triggers.Request, since time.Time) (triggers.Sighting, error)
+	// States looks at many started builds with few requests.
+	States(ctx context.Context, list []triggers.Followed) []triggers.Looked
 }
 
 const (
 	// maxStarts bounds how many starts are asked of one server at once,
-	// maxLooks how many builds are looked at.
+	// maxLooks how many builds are looked at together.
 	maxStarts = 8
-	maxLooks  = 8
+	maxLooks  = 1000
 	// A call must end before its lease does.
 	callTime  = time.Minute
 	leaseTime = 2 * time.Minute
@@ -39,13 +42,17 @@ type server struct {
 	ledger      *ledger.Ledger
 	log         *slog.Logger
 	followEvery time.Duration
+	startLife   time.Duration
+	most        int           // builds it may be at work on; 0: any number
+	holds       bool          // builds of which it cannot be known whether they were started
 	due         chan struct{} // builds may wait to be started
 	started     chan struct{} // builds may wait for a first look
+	moved       func()        // a build is in another state
 	gate        gate
 }
 
-// connect makes the servers of a set; nothing is asked of them.
-func (g *Gateway) connect(set *rules.Set) (map[string]*server, error) {
+// connect makes the servers and code hosts of a set; nothing is asked of them.
+func (g *Gateway) connect(set *rules.Set) (map[string]*server, map[string]*codeHost, error) {
 	transport := g.o.Transport
 	if transport == nil {
 		transport = http.DefaultTransport
@@ -64,89 +71,52 @@ func (g *Gateway) connect(set *rules.Set) (map[string]*server, error) {
 			err = fmt.Errorf("unknown kind %q", s.Kind)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: server %q: %w", s.At, s.Name, err)
+			return nil, nil, fmt.Errorf("%s: server %q: %w", s.At, s.Name, err)
 		}
 		out[s.Name] = &server{
-			name: s.Name, trigger: t, ledger: g.ledger, log: log, followEvery: g.o.FollowEvery,
-			due: make(chan struct{}, 1), started: make(chan struct{}, 1),
+			name: s.Name, trigger: t, ledger: g.ledger, log: log, followEvery: g.o.FollowEvery, startLife: g.o.StartLife,
+			most: s.MaxConcurrent, holds: s.HoldUncertain,
+			due: make(chan struct{}, 1), started: make(chan struct{}, 1), moved: g.tellHosts,
 		}
 	}
-	return out, nil
+	hosts, err := g.connectHosts(set, transport)
+	return out, hosts, err
 }
 
 // run claims work until ctx ends, then waits for the calls under way, which
 // end with calls at the latest.
 func (s *server) run(ctx, calls context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.pool(ctx, calls, maxStarts, s.due, s.claimStarts, s.start, s.nextStart) })
-	wg.Go(func() { s.pool(ctx, calls, maxLooks, s.started, s.claimFollows, s.look, s.nextFollow) })
+	wg.Go(func() {
+		pool[ledger.Build]{maxStarts, s.due, s.log, s.claimStarts, s.start, s.nextStart}.run(ctx, calls)
+	})
+	wg.Go(func() {
+		pool[[]ledger.Build]{1, s.started, s.log, s.claimFollows, s.look, s.nextFollow}.run(ctx, calls)
+	})
 	wg.Wait()
-}
-
-// pool claims builds and works on up to size of them at once.
-func (s *server) pool(ctx, calls context.Context, size int, wake chan struct{},
-	claim func(ctx context.Context, free int) ([]ledger.Build, error),
-	work func(context.Context, *ledger.Build),
-	next func(context.Context) (time.Duration, error),
-) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	free := make(chan struct{}, size)
-	for range size {
-		free <- struct{}{}
-	}
-	for {
-		select { // wait for one free place, and count the others
-		case <-ctx.Done():
-			return
-		case <-free:
-		}
-		n := 1 + len(free)
-		builds, err := claim(ctx, n)
-		if err != nil && ctx.Err() == nil {
-			s.log.Error("cannot claim builds", "error", err)
-		}
-		for i := range builds {
-			if i > 0 {
-				<-free // there are n of them, and only this loop takes them
-			}
-			wg.Go(func() {
-				defer func() { free <- struct{}{} }()
-				work(calls, &builds[i])
-			})
-		}
-		if len(builds) > 0 {
-			continue
-		}
-		free <- struct{}{}
-		wait := time.Second
-		if err == nil {
-			if wait, err = next(ctx); err != nil {
-				wait = time.Second
-			}
-		}
-		if sleep(ctx, wait, wake) != nil {
-			return
-		}
-	}
 }
 
 func (s *server) claimStarts(ctx context.Context, free int) ([]ledger.Build, error) {
 	if free = s.gate.pass(time.Now(), free); free == 0 {
 		return nil, nil
 	}
-	builds, err := s.ledger.ClaimStarts(ctx, s.name, free, leaseTime)
+	builds, err := s.ledger.ClaimStarts(ctx, s.name, free, s.most, leaseTime)
 	if len(builds) == 0 {
 		s.gate.unused()
 	}
 	return builds, err
 }
 
-func (s *server) claimFollows(ctx context.Context, free int) ([]ledger.Build, error) {
+// claimFollows gives the builds due for a look as one piece of work.
+func (s *server) claimFollows(ctx context.Context, _ int) ([][]ledger.Build, error) {
 	if s.gate.locked() {
 		return nil, nil
 	}
-	return s.ledger.ClaimFollows(ctx, s.name, free, leaseTime)
+	builds, err := s.ledger.ClaimFollows(ctx, s.name, maxLooks, leaseTime)
+	if len(builds) == 0 {
+		return nil, err
+	}
+	return [][]ledger.Build{builds}, err
 }
 
 func (s *server) nextStart(ctx context.Context) (time.Duration, error) {
@@ -186,7 +156,7 @@ func request(b *ledger.Build) triggers.Request {
 func change(b *ledger.Build) ledger.Change {
 	return ledger.Change{
 		State: b.State, Reason: b.Reason, Uncertain: b.Uncertain, Merged: b.Merged, Handle: b.Handle, URL: b.URL,
-		Notes: b.Notes, Failures: b.Failures, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
+		Notes: b.Notes, Failures: b.Failures, AbsentAt: b.AbsentAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
 	}
 }
 
@@ -197,6 +167,9 @@ func (s *server) finish(ctx context.Context, b *ledger.Build, c ledger.Change) b
 	for end := time.Now().Add(leaseTime - callTime); ; {
 		err := s.ledger.Finish(context.WithoutCancel(ctx), b, c)
 		if err == nil {
+			if c.State != b.State {
+				s.moved()
+			}
 			return true
 		}
 		if !errors.Is(err, ledger.ErrUnavailable) || time.Now().After(end) || sleep(ctx, time.Second, nil) != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pushgate/pushgate/gateway"
 	"github.com/pushgate/pushgate/gateway/ledger"
+	"github.com/pushgate/pushgate/gateway/web"
 	"github.com/pushgate/pushgate/rules"
 )
 
@@ -199,6 +200,49 @@ func TestHostileText(t *testing.T) {
 			t.Errorf("%q: exit %d, %v, %s", args, code, err, errOut.String())
 		} else if want := strings.ToValidUTF8(args[1], "\ufffd"); got.Pushes[0].Ref != want {
 			t.Errorf("%q: ref %q", args, got.Pushes[0].Ref)
+		}
+	}
+}
+
+// TestHostileDelivery: what a code host says, names of branches among it, does not
+// steer the terminal of those who list deliveries.
+func TestHostileDelivery(t *testing.T) {
+	const nasty = "a\x1b[31m\u009b2J\u202e\u2028\x7f\r\U000e0001z"
+	var out bytes.Buffer
+	p := &program{out: &out, errOut: &out}
+	files := rules.Files{Completeness: rules.Unknown, Note: nasty}
+	d := web.DeliveryView{
+		ID: "d_1", Repo: nasty, Note: nasty + ": moved: " + nasty,
+		Pushes: []web.PushView{
+			{Ref: nasty, Before: nasty, Commit: nasty, State: ledger.PushWaiting, Waits: nasty + "; so far: " + nasty},
+			{Ref: nasty, State: ledger.PushDecided, Unanswered: nasty, Decision: &rules.Explanation{
+				Repo: nasty, Ref: nasty, Files: files, Rules: []rules.Verdict{{Name: "a", Checks: []rules.Check{{Field: "paths", Note: "unknown (" + nasty + "): " + nasty}}}},
+			}},
+		},
+		Statuses: []web.StatusView{{Context: nasty, State: "success", Reason: nasty}},
+	}
+	p.printDelivery(&d)
+	p.printDeliveries([]web.DeliveryView{d})
+	if said := out.String(); strings.ContainsFunc(said, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		t.Errorf("prints %q", said)
+	}
+}
+
+// TestDeliveries: a line says what became of each push, what one waits for, and
+// that the code host did not tell the files.
+func TestDeliveries(t *testing.T) {
+	build := []web.BuildView{{Job: "api", State: ledger.Succeeded}}
+	for want, d := range map[string]web.DeliveryView{
+		"names no branch, api succeeded": {
+			Note: "names no branch: the body has no commits; the code host was asked: moved: main", Builds: build,
+			Pushes: []web.PushView{{State: ledger.PushDecided, Matched: []string{"api"}}},
+		},
+		"files not known, api succeeded": {Builds: build, Pushes: []web.PushView{{State: ledger.PushDecided, Matched: []string{"api"}, Unanswered: "compare: no"}}},
+		"undecided: the host is asked":   {Pushes: []web.PushView{{State: ledger.PushWaiting, Waits: "the host is asked; so far: no answer"}}},
+		"undecided":                      {Pushes: []web.PushView{{State: ledger.PushWaiting}}},
+	} {
+		if got := outcome(d); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

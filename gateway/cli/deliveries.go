@@ -115,15 +115,22 @@ func refs(d web.DeliveryView) string {
 
 // outcome says in a line what became of a delivery.
 func outcome(d web.DeliveryView) string {
+	var out []string
 	if d.Note != "" {
 		note, _, _ := strings.Cut(d.Note, ":")
-		return note
+		out = append(out, plain(note))
 	}
-	var out []string
+	if d.Asks != "" {
+		out = append(out, "the code host is asked")
+	}
 	for _, push := range d.Pushes {
+		if push.Unanswered != "" {
+			out = append(out, "files not known")
+		}
 		switch {
 		case push.State == ledger.PushWaiting:
-			out = append(out, "undecided")
+			why, _, _ := strings.Cut(push.Waits, ";")
+			out = append(out, strings.TrimSuffix("undecided: "+plain(why), ": "))
 		case push.State == ledger.PushRepeat:
 			out = append(out, "repeat")
 		case len(push.Matched) == 0:

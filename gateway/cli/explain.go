@@ -88,7 +88,7 @@ func (p *program) explain() *cobra.Command {
 				show(&out.Pushes[i])
 			}
 			if out.Note != "" {
-				fmt.Fprintln(p.out, out.Note)
+				fmt.Fprintln(p.out, plain(out.Note))
 			}
 			return nil
 		},
@@ -150,6 +150,14 @@ func (p *program) payloadPushes(set *rules.Set, source, path string) ([]rules.Pu
 	d, err := host.Parse(src, header, body)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the body as %s sends it: %w", src.Host, err)
+	}
+	for i := range d.Pushes {
+		if p := &d.Pushes[i]; src.API != nil && set.Lacks(p).Files && p.Files.Completeness != rules.Complete {
+			p.Files.Note = "serve would ask the api of the source, explain does not"
+		}
+	}
+	if d.Unnamed && src.API != nil {
+		d.Note += "; serve would ask the api of the source which branches moved, explain does not"
 	}
 	return d.Pushes, d.Note + d.Ignored, nil
 }

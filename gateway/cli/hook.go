@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -16,7 +17,8 @@ func (p *program) hook() *cobra.Command {
 		Use:   "hook NAME",
 		Short: "say how to set up the webhook of a source on its host",
 		Long: "hook prints the address of a source, where its secret goes, and the steps or the one API call that\n" +
-			"create the webhook. It prints no secret, only where the rules take it from.",
+			"create the webhook; and where the source has an api, which rights its credentials need. It prints no\n" +
+			"secret, only where the rules take it from.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, err := p.loadRules(rulesPath, p.reading(nil))
@@ -44,21 +46,30 @@ func (p *program) hook() *cobra.Command {
 }
 
 // A hookGuide is how a host's webhook is made. In texts, ADDRESS and SECRET are
-// replaced; a call is for a POSIX shell.
-type hookGuide struct{ secret, steps, call string }
+// replaced; a call is for a POSIX shell. Rights are what the credentials of its
+// API need.
+type hookGuide struct{ secret, steps, call, rights string }
+
+const (
+	cloudRights = "Repositories: Read (scope repository) of an OAuth consumer, which has to be a private one, or an access token; it is enough for statuses. " +
+		"Of an API token read:repository:bitbucket and, should statuses be refused, write:repository:bitbucket"
+	giteaRights = "scope read:repository; for statuses write:repository, of an account that may write to the repository"
+)
 
 func guideOf(host string) hookGuide {
 	switch host {
 	case rules.BitbucketCloud:
 		return hookGuide{
+			rights: cloudRights,
 			secret: "the field Secret of the webhook",
 			steps:  "Repository settings → Webhooks → Add webhook: URL, Secret, Active; trigger: Repository push",
-			call: `curl -u "$BITBUCKET_USER:$BITBUCKET_API_TOKEN" -H 'Content-Type: application/json' \
+			call: `curl -u "$BITBUCKET_EMAIL:$BITBUCKET_API_TOKEN" -H 'Content-Type: application/json' \
   https://api.bitbucket.org/2.0/repositories/OWNER/NAME/hooks \
   -d '{"description":"pushgate","url":"ADDRESS","active":true,"events":["repo:push"],"secret":"'"SECRET"'"}'`,
 		}
 	case rules.BitbucketDataCenter:
 		return hookGuide{
+			rights: "Repository read, which is enough for statuses",
 			secret: "the field Secret of the webhook",
 			steps:  "Repository settings → Webhooks → Create webhook: URL, Secret, Active; event: Repository → Push. Test connection answers 200",
 			call: `curl -H "Authorization: Bearer $BITBUCKET_TOKEN" -H 'Content-Type: application/json' \
@@ -67,6 +78,7 @@ func guideOf(host string) hookGuide {
 		}
 	case rules.GitHub:
 		return hookGuide{
+			rights: "Contents: read; for statuses Commit statuses: read and write. Of a classic token the scope repo",
 			secret: "the field Secret of the webhook",
 			steps:  "Settings of the repository or organisation → Webhooks → Add webhook: Payload URL, Content type application/json, Secret; Just the push event",
 			call: `curl -H "Authorization: Bearer $GITHUB_TOKEN" -H 'Accept: application/vnd.github+json' \
@@ -75,14 +87,19 @@ func guideOf(host string) hookGuide {
 		}
 	case rules.GitLab:
 		return hookGuide{
+			rights: "scope read_api and role Reporter; for statuses scope api and role Developer, or Maintainer where a branch is protected from developers",
 			secret: "the field Secret token of the webhook",
 			steps:  "Settings of the project or group → Webhooks → Add new webhook: URL, Secret token; triggers: Push events and Tag push events. For all projects of an instance: Admin → System hooks",
 			call: `curl -H "PRIVATE-TOKEN: $GITLAB_TOKEN" https://GITLAB/api/v4/projects/OWNER%2FNAME/hooks \
   --data-urlencode 'url=ADDRESS' --data-urlencode "token=SECRET" -d push_events=true -d tag_push_events=true`,
 		}
 	case rules.Gitea, rules.Forgejo, rules.Gogs:
-		kind := host
+		kind, rights := host, giteaRights
+		if host == rules.Gogs {
+			rights = "those of its account, which has to see the repository; Gogs tells no changed files and takes no statuses"
+		}
 		return hookGuide{
+			rights: rights,
 			secret: "the field Secret of the webhook",
 			steps:  "Settings of the repository or organisation → Webhooks → Add webhook: Target URL, POST, application/json, Secret; trigger on push events and branch deletion",
 			call: `curl -H "Authorization: token $` + strings.ToUpper(host) + `_TOKEN" -H 'Content-Type: application/json' \
@@ -91,6 +108,7 @@ func guideOf(host string) hookGuide {
 		}
 	}
 	return hookGuide{
+		rights: cloudRights,
 		secret: "the end of the address, ?token=…",
 		steps:  "the service that sends (what speaks Bitbucket's POST service): POST to the address, as a form with the field payload, or as JSON",
 	}
@@ -120,4 +138,9 @@ func (p *program) printHook(src *rules.Source, address string) {
 	if g.call != "" {
 		fmt.Fprintf(p.out, "\nOr by one call, with what is in capitals filled in:\n\n%s\n", strings.NewReplacer("ADDRESS", address, "SECRET", shell).Replace(g.call))
 	}
+	if src.API == nil {
+		fmt.Fprintln(p.out, "\napi      none: changed files that a push does not list stay unknown, and no commit status is told")
+		return
+	}
+	fmt.Fprintf(p.out, "\napi      %s; its credentials need: %s.\n", cmp.Or(plain(src.API.URL), "at the url in the rules"), g.rights)
 }

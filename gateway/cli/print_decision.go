@@ -16,7 +16,7 @@ func (p *program) printExplanation(e *rules.Explanation) {
 	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	for _, v := range e.Rules {
 		c := deciding(&v)
-		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(v.Matched), v.Name, sentence(c), checkPlace(c, &v))
+		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(v.Matched), v.Name, sentence(once(c, e)), checkPlace(c, &v))
 	}
 	w.Flush()
 	fmt.Fprintln(p.out)
@@ -33,7 +33,7 @@ func (p *program) printDepth(e *rules.Explanation) {
 		}
 		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(v.Matched), v.Name, said, v.At)
 		for _, c := range v.Checks {
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", mark(c.OK), sentence(&c), checkPlace(&c, nil))
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", mark(c.OK), sentence(once(&c, e)), checkPlace(&c, nil))
 		}
 	}
 	w.Flush()
@@ -49,6 +49,9 @@ func (p *program) printPush(e *rules.Explanation) {
 	fmt.Fprintf(p.out, "\nfiles: %s", e.Files.Completeness)
 	if n := len(e.Files.Paths); n > 0 {
 		fmt.Fprintf(p.out, ", %d known", n)
+	}
+	if e.Files.Note != "" {
+		fmt.Fprintf(p.out, " (%s)", plain(e.Files.Note))
 	}
 	fmt.Fprintln(p.out)
 	if len(e.Builds) == 0 {
@@ -76,6 +79,15 @@ func deciding(v *rules.Verdict) *rules.Check {
 		return &rules.Check{OK: true, Note: "the rule has no condition"}
 	}
 	return &v.Checks[len(v.Checks)-1]
+}
+
+// once leaves out why the list of files is not known: that stands above the rules.
+func once(c *rules.Check, e *rules.Explanation) *rules.Check {
+	said := *c
+	if e.Files.Note != "" {
+		said.Note = strings.Replace(c.Note, " ("+e.Files.Note+")", "", 1)
+	}
+	return &said
 }
 
 // sentence says what a check found.

@@ -66,13 +66,23 @@ func (p *program) printDelivery(d *web.DeliveryView) {
 		fmt.Fprintf(p.out, "came %s\n", count(d.Repeats, "more time"))
 	}
 	if d.Note != "" {
-		fmt.Fprintln(p.out, d.Note)
+		fmt.Fprintln(p.out, plain(d.Note)) // it may name branches
+	}
+	if d.Asks != "" {
+		fmt.Fprintln(p.out, "the code host is asked "+plain(d.Asks))
 	}
 	fmt.Fprintln(p.out)
 	for _, push := range d.Pushes {
 		if push.Decision == nil {
-			fmt.Fprintf(p.out, "%s %s: %s\n\n", push.Kind, plain(push.Ref), push.State)
+			fmt.Fprintf(p.out, "%s %s: %s, %s → %s, %s\n", push.Kind, plain(push.Ref), push.Event, orNone(short(push.Before)), orNone(short(push.Commit)), push.State)
+			if push.Waits != "" {
+				fmt.Fprintln(p.out, "  "+plain(push.Waits))
+			}
+			fmt.Fprintln(p.out)
 			continue
+		}
+		if push.Asked {
+			fmt.Fprintln(p.out, "no webhook told of this: the code host was asked for its branches")
 		}
 		if push.Late {
 			fmt.Fprintln(p.out, "late: a newer push had been decided before it came")
@@ -84,6 +94,19 @@ func (p *program) printDelivery(d *web.DeliveryView) {
 	}
 	for i := range d.Builds {
 		p.printBuild(&d.Builds[i])
+	}
+	for _, s := range d.Statuses {
+		how := "told"
+		if !s.Told {
+			how = "not told yet"
+			if s.Reason != "" {
+				how = "given up: " + s.Reason
+				if !s.Again.IsZero() {
+					how = "not told, next try " + s.Again.Format(time.DateTime) + " UTC: " + s.Reason
+				}
+			}
+		}
+		fmt.Fprintf(p.out, "commit status %s: %s, %s\n", plain(s.Context), s.State, plain(how))
 	}
 }
 

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,13 +23,16 @@ const (
 
 // simulate serves what the demo talks to, for trying serve without a CI server.
 func (p *program) simulate() *cobra.Command {
-	var jenkins, bamboo string
+	var jenkins, bamboo, bitbucket, hook string
 	c := &cobra.Command{
 		Use:   "simulate",
 		Short: "serve a simulated Jenkins and Bamboo, to try serve without a CI server",
 		Long: "simulate serves a simulated Jenkins and a simulated Bamboo with the jobs and plans of the starter\n" +
 			"rules, and prints the environment that pushgate serve needs to use them. They are simulations, not\n" +
-			"the real servers: they answer as the vendors' sources and documentation say.",
+			"the real servers: they answer as the vendors' sources and documentation say.\n\n" +
+			"With --bitbucket it serves a simulated Bitbucket Cloud, too, for the rules of\n" +
+			"examples/bitbucket-callback: POST /push makes a commit there and sends its webhook, pushgate asks\n" +
+			"back which files changed and tells the commit its builds. Each request is printed.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -44,6 +49,18 @@ func (p *program) simulate() *cobra.Command {
 				}
 				fmt.Fprintf(p.out, "export %s='%s'\n", name, strings.ReplaceAll(v, "'", `'\''`))
 			}
+			if bitbucket != "" {
+				base, closeHost, err := serveOn(bitbucket, newSimulatedHost(hook, p.errOut))
+				if err != nil {
+					return fmt.Errorf("simulated Bitbucket: %w", err)
+				}
+				defer closeHost()
+				fmt.Fprintf(p.out, "export BITBUCKET_API_URL='%s'\n", base)
+				for _, name := range slices.Sorted(maps.Keys(simulatedAccess)) {
+					fmt.Fprintf(p.out, "export %s='%s'\n", name, simulatedAccess[name])
+				}
+				fmt.Fprintf(p.errOut, "to push: curl -d branch=master -d file=docs/a.md %s/push\n", base)
+			}
 			fmt.Fprintln(p.errOut, "serving until Ctrl-C; give these lines to the shell that runs pushgate serve")
 			<-ctx.Done()
 			return nil
@@ -51,6 +68,8 @@ func (p *program) simulate() *cobra.Command {
 	}
 	c.Flags().StringVar(&jenkins, "jenkins", "127.0.0.1:9090", "address of the simulated Jenkins")
 	c.Flags().StringVar(&bamboo, "bamboo", "127.0.0.1:9091", "address of the simulated Bamboo")
+	c.Flags().StringVar(&bitbucket, "bitbucket", "", "address of a simulated Bitbucket Cloud, such as 127.0.0.1:9092 (default: none)")
+	c.Flags().StringVar(&hook, "hook", "http://127.0.0.1:8080/hooks/cloud", "where its webhook goes")
 	return c
 }
 

@@ -48,7 +48,13 @@ type Delivery struct {
 	Size       int64
 	Pushes     int
 	Note       string
-	Repeats    int
+	// Asks says what the host is being asked about branches that the body does not
+	// name; empty where it is not.
+	Asks    string
+	Repeats int
+	// Look is asked of Receive: the body names no branch, and the host is to be
+	// asked which moved.
+	Look bool
 }
 
 // The states of a push. A waiting one has no row of its own yet.
@@ -65,6 +71,8 @@ type Push struct {
 	Push      rules.Push
 	State     string
 	Late, Gap bool
+	// Waits says what a waiting one waits for; may be empty.
+	Waits     string
 	DecidedAt time.Time // zero while waiting
 	Rules     string    // hash of the deciding set
 	Owed      rules.Owed
@@ -127,6 +135,9 @@ type Build struct {
 	CreatedAt time.Time
 	StartedAt time.Time // zero: not yet
 	EndedAt   time.Time // zero: not yet
+	// AskedAt is when a start was first asked of the server; AbsentAt when a look
+	// first proved that the server had not taken it, which an uncertain one needs.
+	AskedAt, AbsentAt time.Time
 }
 
 // An Attempt is one try to start a build.

@@ -219,13 +219,13 @@ func TestWork(t *testing.T) {
 
 	claim := func() []Build {
 		t.Helper()
-		got, err := l.ClaimStarts(ctx, "ci", 10, time.Minute)
+		got, err := l.ClaimStarts(ctx, "ci", 10, 0, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
-	if got, err := l.ClaimStarts(ctx, "other", 10, time.Minute); err != nil || len(got) != 0 {
+	if got, err := l.ClaimStarts(ctx, "other", 10, 0, time.Minute); err != nil || len(got) != 0 {
 		t.Fatalf("claimed for another server: %+v %v", got, err)
 	}
 	first := claim()

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
@@ -35,7 +36,10 @@ type Options struct {
 	Database string
 	// ReadOnly opens it beside a running gateway, to look only.
 	ReadOnly bool
-	Logger   *slog.Logger
+	// LookupTime is how long a push waits at most for what its code host is asked;
+	// 0: [LookupTime].
+	LookupTime time.Duration
+	Logger     *slog.Logger
 }
 
 // A Ledger is an open ledger.
@@ -44,6 +48,8 @@ type Ledger struct {
 	write  *writer // nil when read-only
 	lock   *flock.Flock
 	node   string // random per Open, names the holder of leases
+	asking time.Duration
+	served map[string]string // by source, the repository that a lookup was claimed of last; the writer's own
 	logger *slog.Logger
 }
 
@@ -57,7 +63,10 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Ledger{logger: o.Logger, node: rand.Text()}
+	if o.LookupTime == 0 {
+		o.LookupTime = LookupTime
+	}
+	l := &Ledger{logger: o.Logger, node: rand.Text(), asking: o.LookupTime, served: map[string]string{}}
 	if o.ReadOnly {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("open ledger %s: there is none yet; pushgate serve makes it (%w)", path, err)

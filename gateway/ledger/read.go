@@ -86,11 +86,29 @@ func (l *Ledger) Body(ctx context.Context, id string) ([]byte, error) {
 	return body, explain("read body", err)
 }
 
-// Pushes gives the pushes of a delivery.
+// Pushes gives the pushes of a delivery, as they stood at one moment: those
+// decided, then those that wait.
 func (l *Ledger) Pushes(ctx context.Context, d *Delivery) ([]Push, error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT n, push, state, late, gap, decided_at, rules, coalesce(owed, 'null'), matched
+	tx, err := l.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, explain("read the ledger", err)
+	}
+	defer tx.Rollback()
+	var out []Push
+	for _, read := range []func(context.Context, *sql.Tx, *Delivery) ([]Push, error){decidedPushes, lookedUpPushes, arrivedPushes} {
+		more, err := read(ctx, tx, d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
+
+func decidedPushes(ctx context.Context, tx *sql.Tx, d *Delivery) ([]Push, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT n, push, state, late, gap, decided_at, rules, coalesce(owed, 'null'), matched
 		FROM pushes WHERE delivery = ? ORDER BY n`, d.N)
-	out, err := scanAll(rows, err, func(rows *sql.Rows, p *Push) error {
+	return scanAll(rows, err, func(rows *sql.Rows, p *Push) error {
 		var decided nullInt
 		var text, owed, matched []byte
 		if err := rows.Scan(&p.N, &text, &p.State, &p.Late, &p.Gap, &decided, &p.Rules, &owed, &matched); err != nil {
@@ -99,18 +117,33 @@ func (l *Ledger) Pushes(ctx context.Context, d *Delivery) ([]Push, error) {
 		p.Delivery, p.DecidedAt = d.ID, fromMicros(decided)
 		return errors.Join(json.Unmarshal(text, &p.Push), json.Unmarshal(owed, &p.Owed), json.Unmarshal(matched, &p.Matched))
 	})
-	if err != nil || len(out) > 0 || d.Pushes == 0 {
-		return out, err
-	}
-	return l.undecided(ctx, d)
 }
 
-// undecided gives the pushes of a delivery that waits.
-func (l *Ledger) undecided(ctx context.Context, d *Delivery) ([]Push, error) {
+// lookedUpPushes are those about which the code host is asked.
+func lookedUpPushes(ctx context.Context, tx *sql.Tx, d *Delivery) ([]Push, error) {
+	rows, err := tx.QueryContext(ctx, lookupColumns+` WHERE q.delivery = ? AND q.look = '' ORDER BY q.n`, d.N)
+	return scanAll(rows, err, func(rows *sql.Rows, p *Push) error {
+		var q Lookup
+		var reason string
+		err := scanLookup(rows, &q, &reason)
+		p.Delivery, p.Push, p.State = d.ID, q.Push, PushWaiting
+		p.Waits = "an older push of the ref is decided first"
+		if q.Lacks.Any() {
+			p.Waits = "the code host is asked what the push does not say; without an answer it is decided at " + q.Until.UTC().Format(time.TimeOnly) + " UTC"
+		}
+		if reason != "" {
+			p.Waits += "; so far: " + reason
+		}
+		return err
+	})
+}
+
+// arrivedPushes are those at which nobody has looked yet.
+func arrivedPushes(ctx context.Context, tx *sql.Tx, d *Delivery) ([]Push, error) {
 	var text []byte
-	err := l.read.QueryRowContext(ctx, `SELECT pushes FROM arrivals WHERE delivery = ?`, d.N).Scan(&text)
+	err := tx.QueryRowContext(ctx, `SELECT pushes FROM arrivals WHERE delivery = ?`, d.N).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil // decided between the two looks
+		return nil, nil
 	}
 	var pushes []rules.Push
 	if err == nil {
@@ -154,44 +187,48 @@ func (l *Ledger) Attempts(ctx context.Context, b *Build) ([]Attempt, error) {
 	})
 }
 
-// Unfinished counts what is not at its end: deliveries that wait for a
+// Unfinished counts what is not at its end: deliveries and pushes that wait for a
 // decision, builds that have not ended.
 func (l *Ledger) Unfinished(ctx context.Context) (deliveries, builds int, err error) {
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM arrivals),
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM arrivals) + (SELECT count(*) FROM lookups WHERE look <> 'known'),
 		(SELECT count(*) FROM builds WHERE state IN ('due', 'starting', 'queued', 'running'))`).Scan(&deliveries, &builds)
 	return deliveries, builds, explain("count what is unfinished", err)
 }
 
-const deliveryColumns = `SELECT d.n, d.salt, d.source, d.received_at, d.repo, d.remote, d.headers, d.size, d.pushes, d.note, d.repeats FROM deliveries d`
+const deliveryColumns = `SELECT d.n, d.salt, d.source, d.received_at, d.repo, d.remote, d.headers, d.size, d.pushes, d.note, d.repeats,
+	(SELECT 'which branches moved' || CASE WHEN q.reason = '' THEN '' ELSE '; so far: ' || q.reason END FROM lookups q WHERE q.delivery = d.n AND q.look = 'moved') FROM deliveries d`
 
 func scanDeliveries(rows *sql.Rows, err error) ([]Delivery, error) {
 	return scanAll(rows, err, func(rows *sql.Rows, d *Delivery) error {
 		var at nullInt
 		var salt int64
 		var headers []byte
-		if err := rows.Scan(&d.N, &salt, &d.Source, &at, &d.Repo, &d.Remote, &headers, &d.Size, &d.Pushes, &d.Note, &d.Repeats); err != nil {
+		var asks sql.NullString
+		if err := rows.Scan(&d.N, &salt, &d.Source, &at, &d.Repo, &d.Remote, &headers, &d.Size, &d.Pushes, &d.Note, &d.Repeats, &asks); err != nil {
 			return err
 		}
+		d.Asks = asks.String
 		d.ID, d.ReceivedAt = makeID(deliveryPrefix, d.N, salt), fromMicros(at)
 		return json.Unmarshal(headers, &d.Headers)
 	})
 }
 
 const buildColumns = `SELECT b.n, b.salt, b.push, d.n, d.salt, d.repo, r.name, b.server, b.target, b.build, b.state, b.reason, b.uncertain, b.merged, b.handle,
-	b.url, b.notes, b.attempts, b.failures, b.lease, b.due_at, b.created_at, b.started_at, b.ended_at
+	b.url, b.notes, b.attempts, b.failures, b.lease, b.due_at, b.created_at, b.started_at, b.ended_at, b.asked_at, b.absent_at
 	FROM builds b JOIN pushes p ON p.n = b.push JOIN deliveries d ON d.n = p.delivery JOIN refs r ON r.n = b.ref`
 
 func scanBuilds(rows *sql.Rows, err error) ([]Build, error) {
 	return scanAll(rows, err, func(rows *sql.Rows, b *Build) error {
-		var due, created, started, ended nullInt
+		var due, created, started, ended, asked, absent nullInt
 		var salt, delivery, deliverySalt int64
 		var text, notes []byte
 		if err := rows.Scan(&b.N, &salt, &b.Push, &delivery, &deliverySalt, &b.Repo, &b.Ref, &b.Server, &b.Target, &text, &b.State, &b.Reason, &b.Uncertain, &b.Merged, &b.Handle,
-			&b.URL, &notes, &b.Attempts, &b.Failures, &b.Lease, &due, &created, &started, &ended); err != nil {
+			&b.URL, &notes, &b.Attempts, &b.Failures, &b.Lease, &due, &created, &started, &ended, &asked, &absent); err != nil {
 			return err
 		}
 		b.ID, b.Delivery = makeID(buildPrefix, b.N, salt), makeID(deliveryPrefix, delivery, deliverySalt)
 		b.DueAt, b.CreatedAt, b.StartedAt, b.EndedAt = fromMicros(due), fromMicros(created), fromMicros(started), fromMicros(ended)
+		b.AskedAt, b.AbsentAt = fromMicros(asked), fromMicros(absent)
 		return errors.Join(json.Unmarshal(text, &b.Build), json.Unmarshal(notes, &b.Notes))
 	})
 }

@@ -23,7 +23,7 @@ type Received struct {
 }
 
 // Receive commits a delivery with its body and pushes, which then wait for a
-// decision. After an error nothing is kept, and the sender must not be told
+// decision; one with Look set waits too, without any. After an error nothing is kept, and the sender must not be told
 // otherwise.
 func (l *Ledger) Receive(ctx context.Context, d Delivery, body []byte, pushes []rules.Push) (Received, error) {
 	headers, err := json.Marshal(d.Headers, json.Deterministic(true))
@@ -58,8 +58,8 @@ func (l *Ledger) Receive(ctx context.Context, d Delivery, body []byte, pushes []
 		if _, err := t.exec(ctx, `INSERT INTO bodies (delivery, body) VALUES (?, ?)`, n, body); err != nil {
 			return err
 		}
-		if len(pushes) > 0 {
-			_, err = t.exec(ctx, `INSERT INTO arrivals (delivery, pushes) VALUES (?, ?)`, n, string(text))
+		if len(pushes) > 0 || d.Look {
+			_, err = t.exec(ctx, `INSERT INTO arrivals (delivery, pushes, look) VALUES (?, ?, ?)`, n, string(text), d.Look)
 		}
 		return err
 	})

@@ -33,8 +33,16 @@ func (l *Ledger) Recover(ctx context.Context, all bool) (int, error) {
 		if n, err = res.RowsAffected(); err != nil {
 			return err
 		}
-		_, err = t.exec(ctx, `UPDATE builds SET due_at = ?, holder = NULL, lease_end = NULL WHERE holder IS NOT NULL AND state IN ('queued', 'running') AND lease_end <= ?`, now, until)
-		return err
+		for _, query := range []string{
+			`UPDATE builds SET due_at = ?, holder = NULL, lease_end = NULL WHERE holder IS NOT NULL AND state IN ('queued', 'running') AND lease_end <= ?`,
+			`UPDATE lookups SET due_at = ?, holder = NULL, lease_end = NULL WHERE holder IS NOT NULL AND lease_end <= ?`,
+			`UPDATE statuses SET due_at = ?, holder = NULL, lease_end = NULL WHERE holder IS NOT NULL AND lease_end <= ?`,
+		} {
+			if _, err := t.exec(ctx, query, now, until); err != nil {
+				return err
+			}
+		}
+		return t.endLooks(ctx, now)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("recover leases: %w", err)
@@ -43,17 +51,18 @@ func (l *Ledger) Recover(ctx context.Context, all bool) (int, error) {
 }
 
 // ClaimStarts leases due builds of a server, those due longest first, and marks
-// them starting. Of the builds of one ref and target only the oldest that is
-// not started can be claimed.
-func (l *Ledger) ClaimStarts(ctx context.Context, server string, limit int, lease time.Duration) ([]Build, error) {
+// them starting, as long as no more than most of its builds are starting, queued
+// or running; 0: any number. Of the builds of one ref and target only the oldest
+// that is not started can be claimed.
+func (l *Ledger) ClaimStarts(ctx context.Context, server string, limit, most int, lease time.Duration) ([]Build, error) {
 	return l.claim(ctx, firstOfOrder+` AND b.due_at <= ?1`,
-		`state = 'starting', attempts = attempts + 1, due_at = NULL`, server, limit, lease)
+		`state = 'starting', attempts = attempts + 1, due_at = NULL, asked_at = coalesce(asked_at, ?5)`, server, limit, most, lease)
 }
 
 // ClaimFollows leases started builds of a server that are due for a look. The
 // lease shows in no state; its end makes them due again.
 func (l *Ledger) ClaimFollows(ctx context.Context, server string, limit int, lease time.Duration) ([]Build, error) {
-	return l.claim(ctx, `b.state IN ('queued', 'running') AND b.due_at <= ?1`, `due_at = ?4`, server, limit, lease)
+	return l.claim(ctx, `b.state IN ('queued', 'running') AND b.due_at <= ?1`, `due_at = ?4, asked_at = coalesce(asked_at, ?5)`, server, limit, 0, lease)
 }
 
 // firstOfOrder holds for due builds that no older one of their ref and target
@@ -61,27 +70,41 @@ func (l *Ledger) ClaimFollows(ctx context.Context, server string, limit int, lea
 const firstOfOrder = `b.state = 'due' AND NOT EXISTS (SELECT 1 FROM builds o
 	WHERE o.ref = b.ref AND o.server = b.server AND o.target = b.target AND o.n < b.n AND o.state IN ('due', 'starting'))`
 
-func (l *Ledger) claim(ctx context.Context, where, set, server string, limit int, lease time.Duration) ([]Build, error) {
+func (l *Ledger) claim(ctx context.Context, where, set, server string, limit, most int, lease time.Duration) ([]Build, error) {
 	var claimed []Build
 	err := l.write.do(ctx, 0, func(ctx context.Context, t *txn) error {
 		now := time.Now()
+		claimed = nil
+		free := limit
+		if most > 0 {
+			taken := 0
+			if err := t.row(ctx, `SELECT count(*) FROM builds WHERE server = ? AND state IN ('starting', 'queued', 'running')`, []any{server}, &taken); err != nil {
+				return err
+			}
+			if free = min(limit, most-taken); free <= 0 {
+				return nil
+			}
+		}
 		stmt, err := t.stmt(ctx, buildColumns+` WHERE `+where+` AND b.server = ?2 ORDER BY b.due_at, b.n LIMIT ?3`)
 		if err != nil {
 			return err
 		}
-		if claimed, err = scanBuilds(stmt.QueryContext(ctx, micros(now), server, limit)); err != nil {
+		if claimed, err = scanBuilds(stmt.QueryContext(ctx, micros(now), server, free)); err != nil {
 			return err
 		}
 		for i := range claimed {
 			b := &claimed[i]
 			if _, err := t.exec(ctx, `UPDATE builds SET `+set+`, holder = ?1, lease = lease + 1, lease_end = ?4 WHERE n = ?3 AND lease = ?2`,
-				l.node, b.Lease, b.N, micros(now.Add(lease))); err != nil {
+				l.node, b.Lease, b.N, micros(now.Add(lease)), micros(now)); err != nil {
 				return err
 			}
 			b.Lease++
 			if b.State == Due {
 				b.State = Starting
 				b.Attempts++
+				if b.AskedAt.IsZero() {
+					b.AskedAt = fromMicros(nullInt{Int64: micros(now), Valid: true})
+				}
 			}
 		}
 		return nil
@@ -103,6 +126,7 @@ type Change struct {
 	URL       string
 	Notes     []string
 	Failures  int
+	AbsentAt  time.Time
 	DueAt     time.Time // when to work on it next; zero: never
 	StartedAt time.Time
 	EndedAt   time.Time
@@ -119,14 +143,19 @@ func (l *Ledger) Finish(ctx context.Context, b *Build, c Change) error {
 	}
 	err = l.write.do(ctx, 1024, func(ctx context.Context, t *txn) error {
 		res, err := t.exec(ctx, `UPDATE builds SET state = ?, reason = ?, uncertain = ?, merged = ?, handle = ?, url = ?, notes = ?, failures = ?,
-			due_at = ?, started_at = ?, ended_at = ?, holder = NULL, lease_end = NULL WHERE n = ? AND holder = ? AND lease = ?`,
+			absent_at = ?, due_at = ?, started_at = ?, ended_at = ?, holder = NULL, lease_end = NULL WHERE n = ? AND holder = ? AND lease = ?`,
 			string(c.State), c.Reason, c.Uncertain, c.Merged, c.Handle, c.URL, string(notes), c.Failures,
-			nullMicros(c.DueAt), nullMicros(c.StartedAt), nullMicros(c.EndedAt), b.N, l.node, b.Lease)
+			nullMicros(c.AbsentAt), nullMicros(c.DueAt), nullMicros(c.StartedAt), nullMicros(c.EndedAt), b.N, l.node, b.Lease)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, ErrStale)
+		}
+		if c.State != b.State {
+			if err := t.moveStatuses(ctx, b.N, c.State); err != nil {
+				return err
+			}
 		}
 		if a := c.Attempt; a != nil {
 			_, err = t.exec(ctx, `INSERT INTO attempts (build, number, at, took, outcome, detail) VALUES (?, ?, ?, ?, ?, ?)`,

@@ -20,28 +20,50 @@ type Page[T any] struct {
 
 // A DeliveryView is a delivery with what became of it.
 type DeliveryView struct {
-	ID       string      `json:"id"`
-	Source   string      `json:"source"`
-	Repo     string      `json:"repo"`
-	Received time.Time   `json:"received"`
-	Size     int64       `json:"size"`
-	Repeats  int         `json:"repeats"`
-	Note     string      `json:"note"`
-	Pushes   []PushView  `json:"pushes"`
-	Builds   []BuildView `json:"builds"`
+	ID       string    `json:"id"`
+	Source   string    `json:"source"`
+	Repo     string    `json:"repo"`
+	Received time.Time `json:"received"`
+	Size     int64     `json:"size"`
+	Repeats  int       `json:"repeats"`
+	Note     string    `json:"note"`
+	// Asks says what the code host is being asked about a body that names no branch.
+	Asks   string      `json:"asks,omitzero"`
+	Pushes []PushView  `json:"pushes"`
+	Builds []BuildView `json:"builds"`
+	// Statuses are those of commits; only where one delivery is asked for.
+	Statuses []StatusView `json:"statuses,omitzero"`
+}
+
+// A StatusView is a commit status and whether the code host has it.
+type StatusView struct {
+	Context string `json:"context"`
+	State   string `json:"state"`
+	Told    bool   `json:"told"`
+	Reason  string `json:"reason"`
+	// Again is when one that could not be told is tried again; none where it was
+	// given up.
+	Again time.Time `json:"again,omitzero"`
 }
 
 // A PushView is a push and how it stands.
 type PushView struct {
-	Kind    rules.Kind  `json:"kind"`
-	Ref     string      `json:"ref"`
-	Event   rules.Event `json:"event"`
-	Before  string      `json:"before"`
-	Commit  string      `json:"commit"`
-	State   string      `json:"state"`
-	Late    bool        `json:"late"`
-	Gap     bool        `json:"gap"`
-	Matched []string    `json:"matched"`
+	Kind   rules.Kind  `json:"kind"`
+	Ref    string      `json:"ref"`
+	Event  rules.Event `json:"event"`
+	Before string      `json:"before"`
+	Commit string      `json:"commit"`
+	State  string      `json:"state"`
+	// Waits says what a waiting push waits for.
+	Waits string `json:"waits,omitzero"`
+	// Unanswered says why the list of changed files is not complete, where the code
+	// host was asked for it.
+	Unanswered string `json:"unanswered,omitzero"`
+	// Asked says that its code host was asked for its branches, no webhook told.
+	Asked   bool     `json:"asked,omitzero"`
+	Late    bool     `json:"late"`
+	Gap     bool     `json:"gap"`
+	Matched []string `json:"matched"`
 	// Decision is the whole decision; only where one delivery is asked for.
 	Decision *rules.Explanation `json:"decision,omitzero"`
 }
@@ -83,7 +105,7 @@ type AttemptView struct {
 
 // View reads what became of a delivery; with the decisions if whole is set.
 func (p *Pages) View(ctx context.Context, d ledger.Delivery, whole bool) (DeliveryView, error) {
-	v := DeliveryView{ID: d.ID, Source: d.Source, Repo: d.Repo, Received: d.ReceivedAt, Size: d.Size, Repeats: d.Repeats, Note: d.Note}
+	v := DeliveryView{ID: d.ID, Source: d.Source, Repo: d.Repo, Received: d.ReceivedAt, Size: d.Size, Repeats: d.Repeats, Note: d.Note, Asks: d.Asks}
 	pushes, err := p.o.Ledger.Pushes(ctx, &d)
 	if err != nil {
 		return v, err
@@ -92,7 +114,10 @@ func (p *Pages) View(ctx context.Context, d ledger.Delivery, whole bool) (Delive
 		push := &pushes[i]
 		pv := PushView{
 			Kind: push.Push.Kind, Ref: push.Push.Ref, Event: push.Push.Event, Before: push.Push.Before, Commit: push.Push.Commit(),
-			State: push.State, Late: push.Late, Gap: push.Gap, Matched: push.Matched,
+			State: push.State, Waits: push.Waits, Asked: push.Push.Asked, Late: push.Late, Gap: push.Gap, Matched: push.Matched,
+		}
+		if push.State == ledger.PushDecided && push.Push.Files.Completeness != rules.Complete {
+			pv.Unanswered = push.Push.Files.Note
 		}
 		if whole && push.State == ledger.PushDecided {
 			if pv.Decision, err = p.explain(ctx, push); err != nil {
@@ -104,6 +129,13 @@ func (p *Pages) View(ctx context.Context, d ledger.Delivery, whole bool) (Delive
 	builds, err := p.o.Ledger.Builds(ctx, &d)
 	for i := range builds {
 		v.Builds = append(v.Builds, buildView(&builds[i]))
+	}
+	if err != nil || !whole {
+		return v, err
+	}
+	statuses, err := p.o.Ledger.Statuses(ctx, &d)
+	for _, s := range statuses {
+		v.Statuses = append(v.Statuses, StatusView(s))
 	}
 	return v, err
 }

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,10 +63,11 @@ func New(o Options) (*Pages, error) {
 	}
 	p := &Pages{o: o, style: style, sets: map[string]*rules.Set{}}
 	p.templates, err = template.New("").Funcs(template.FuncMap{
-		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-		"short": func(s string) string { return s[:min(len(s), 12)] },
-		"link":  link,
-		"brief": brief,
+		"when":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+		"short":  func(s string) string { return s[:min(len(s), 12)] },
+		"link":   link,
+		"brief":  brief,
+		"clause": func(s string) string { clause, _, _ := strings.Cut(s, ";"); return clause },
 		// A function, so that no page can leave the warning out.
 		"failing": p.failing,
 	}).ParseFS(files, "templates/*.html")
@@ -119,6 +121,40 @@ func cut[T any](list []T) (first []T, more int) {
 	return first, len(list) - len(first)
 }
 
+// A silence is a source whose code host has not told the changed files of its
+// newest pushes.
+type silence struct {
+	Source, Why string
+	Pushes      int
+}
+
+// silent is how many pushes in a row make a silence: a host may rightly have no
+// answer to one.
+const silent = 3
+
+// silences finds them among deliveries, newest first.
+func silences(rows []row) []silence {
+	var out []silence
+	at, over := map[string]int{}, map[string]bool{}
+	for i := range rows {
+		for k := range rows[i].Pushes {
+			push, source := &rows[i].Pushes[k], rows[i].Source
+			if push.State != ledger.PushDecided || push.Push.Event == rules.Deleted || push.Push.Kind == rules.Tag || over[source] {
+				continue
+			}
+			if over[source] = push.Push.Files.Completeness == rules.Complete; over[source] || push.Push.Files.Note == "" {
+				continue // told, or not asked
+			}
+			if _, known := at[source]; !known {
+				at[source] = len(out)
+				out = append(out, silence{Source: source, Why: push.Push.Files.Note})
+			}
+			out[at[source]].Pushes++
+		}
+	}
+	return slices.DeleteFunc(out, func(s silence) bool { return s.Pushes < silent })
+}
+
 // Deliveries serves the list, newest first; ?before=N is the page after the
 // delivery numbered N.
 func (p *Pages) Deliveries(w http.ResponseWriter, r *http.Request) {
@@ -130,6 +166,7 @@ func (p *Pages) Deliveries(w http.ResponseWriter, r *http.Request) {
 		Before    int64
 		PublicURL string
 		Sources   []rules.Source
+		Silences  []silence
 	}{Before: before, PublicURL: p.o.PublicURL, Sources: p.o.Rules().Sources()}
 	if len(list) > pageSize {
 		list = list[:pageSize]
@@ -143,6 +180,9 @@ func (p *Pages) Deliveries(w http.ResponseWriter, r *http.Request) {
 		item.Pushes, item.MorePushes = cut(item.Pushes)
 		item.Builds, item.MoreBuilds = cut(item.Builds)
 		data.Rows = append(data.Rows, item)
+	}
+	if before == 0 {
+		data.Silences = silences(data.Rows)
 	}
 	p.render(w, r, "deliveries.html", data, err)
 }
@@ -163,8 +203,9 @@ func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	var data struct {
 		ledger.Delivery
-		Pushes []pushView
-		More   int // pushes not shown
+		Pushes   []pushView
+		More     int // pushes not shown
+		Statuses []ledger.Told
 	}
 	var err error
 	if data.Delivery, err = p.o.Ledger.Delivery(ctx, r.PathValue("id")); err != nil {
@@ -173,6 +214,10 @@ func (p *Pages) Delivery(w http.ResponseWriter, r *http.Request) {
 	}
 	pushes, err := p.o.Ledger.Pushes(ctx, &data.Delivery)
 	if err != nil {
+		p.render(w, r, "", nil, err)
+		return
+	}
+	if data.Statuses, err = p.o.Ledger.Statuses(ctx, &data.Delivery); err != nil {
 		p.render(w, r, "", nil, err)
 		return
 	}

@@ -180,7 +180,7 @@ func TestHostileAnswers(t *testing.T) {
 	p.Repo = "acme/" + nasty + "\n\u200f"
 	s.rules = mustLoad(t, strings.ReplaceAll(oldRules, "acme/*", `"**"`))
 	id := s.receive(p, "", true)
-	claimed, err := s.ledger.ClaimStarts(t.Context(), "ci", 1, time.Minute)
+	claimed, err := s.ledger.ClaimStarts(t.Context(), "ci", 1, 0, time.Minute)
 	if err != nil || len(claimed) != 1 {
 		t.Fatalf("claimed %d: %v", len(claimed), err)
 	}
@@ -197,6 +197,62 @@ func TestHostileAnswers(t *testing.T) {
 		if strings.Contains(page, nasty) || strings.Contains(page, "<script") || strings.Contains(page, "javascript:") {
 			t.Errorf("text of a push or a server stands unescaped:\n%s", page)
 		}
+	}
+}
+
+// TestUnanswered: the list says that a code host was asked in vain, a delivery's
+// page why, and both what an undecided push waits for.
+func TestUnanswered(t *testing.T) {
+	s := open(t)
+	p := push("main")
+	p.Files = rules.Files{Completeness: rules.Unknown, Note: "no answer " + nasty}
+	id := s.receive(p, "", true)
+	if page := s.get("/", 200); !strings.Contains(page, "files not known") || strings.Contains(page, nasty) {
+		t.Errorf("the list does not tell of the files:\n%s", page)
+	}
+	if page := s.get("/deliveries/"+id, 200); !strings.Contains(page, "<bdi>no answer ") {
+		t.Errorf("the page does not say why the files are not known:\n%s", page)
+	}
+	d, err := s.ledger.Delivery(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.pages.View(t.Context(), d, false); err != nil || len(v.Pushes) != 1 || v.Pushes[0].Unanswered != p.Files.Note {
+		t.Errorf("%+v, %v", v, err)
+	}
+	id = s.receive(push("other"), "", false)
+	waiting, err := s.ledger.Waiting(t.Context(), 10)
+	if err != nil || len(waiting) != 1 {
+		t.Fatal(err, len(waiting))
+	}
+	waiting[0].Decided = []ledger.Decided{{Lacks: rules.Lacks{Files: true}}}
+	if _, err := s.ledger.Decide(t.Context(), waiting); err != nil {
+		t.Fatal(err)
+	}
+	if page := s.get("/", 200); !strings.Contains(page, "undecided: the code host is asked what the push does not say<") {
+		t.Errorf("the list does not say what is waited for:\n%s", page)
+	}
+	if page := s.get("/deliveries/"+id, 200); !strings.Contains(page, "without an answer it is decided at ") {
+		t.Errorf("the page does not say for how long:\n%s", page)
+	}
+}
+
+// TestSilence: a code host that tells nothing for several pushes is named above
+// the list, until it tells again.
+func TestSilence(t *testing.T) {
+	s := open(t)
+	for i := range 2 * silent {
+		p := push(fmt.Sprint("b", i))
+		p.Files = rules.Files{Completeness: rules.Unknown, Note: "refused " + nasty}
+		s.receive(p, "", true)
+		page := s.get("/", 200)
+		if told := strings.Contains(page, fmt.Sprintf("of its newest %d pushes", i+1)); told != (i+1 >= silent) || strings.Contains(page, nasty) {
+			t.Errorf("after %d pushes: %t\n%s", i+1, told, page)
+		}
+	}
+	s.receive(push("told"), "", true)
+	if page := s.get("/", 200); strings.Contains(page, "of its newest") {
+		t.Errorf("it told again:\n%s", page)
 	}
 }
 
