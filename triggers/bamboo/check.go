@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -36,15 +34,7 @@ func (s *Server) Check(ctx context.Context, list []triggers.Request) []triggers.
 		}
 	}
 	found := make([][]triggers.Finding, len(targets))
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for i, target := range targets {
-		g.Go(func() error {
-			found[i] = s.checkPlan(ctx, target, slices.Sorted(maps.Keys(names[target])))
-			return nil
-		})
-	}
-	_ = g.Wait()
+	triggers.Each(len(targets), func(i int) { found[i] = s.checkPlan(ctx, targets[i], slices.Sorted(maps.Keys(names[targets[i]]))) })
 	return append([]triggers.Finding{server}, slices.Concat(found...)...)
 }
 

@@ -2,19 +2,14 @@ package bamboo
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pushgate/pushgate/triggers"
 )
 
 const (
-	// atOnce is how many requests of a batch are under way together.
-	atOnce = 4
 	// statesPage bounds the results that one request asks for, statesPages the
 	// requests for one plan.
 	statesPage  = 500
@@ -46,9 +41,9 @@ func (s *Server) States(ctx context.Context, list []triggers.Followed) []trigger
 		}
 		b.plans[plan][key] = append(b.plans[plan][key], i)
 	}
-	b.each(len(order), func(i int) { b.lookAtPlan(ctx, order[i], b.plans[order[i]]) })
+	triggers.Each(len(order), func(i int) { b.lookAtPlan(ctx, order[i], b.plans[order[i]]) })
 	slices.Sort(b.single)
-	b.each(len(b.single), func(i int) { b.lookAtOne(ctx, b.single[i]) })
+	triggers.Each(len(b.single), func(i int) { b.lookAtOne(ctx, b.single[i]) })
 	return b.out
 }
 
@@ -60,10 +55,10 @@ type batch struct {
 	out   []triggers.Looked
 	plans map[string]map[string][]int // by plan and result key
 
-	mu         sync.Mutex
-	single     []int           // left for looks of their own
-	unanswered int             // requests so far
-	over       *triggers.Error // what ended the batch
+	trouble triggers.Trouble
+
+	mu     sync.Mutex
+	single []int // left for looks of their own
 }
 
 // lookAtPlan settles what is among the newest results of a plan.
@@ -80,10 +75,10 @@ func (b *batch) lookAtPlan(ctx context.Context, plan string, open map[string][]i
 	}
 	count := min(len(open)+len(open)/4+20, statesPage)
 	oldest := lowest(plan, open)
-	for got, pages := 0, 0; pages < statesPages && len(open) > 0 && b.ended() == nil; pages++ {
+	for got, pages := 0, 0; pages < statesPages && len(open) > 0 && b.trouble.Over() == nil; pages++ {
 		p, e := b.s.results(ctx, "look at "+plan, plan, got, count, "")
 		if e != nil {
-			b.note(e)
+			b.trouble.Met(e, false)
 			return
 		}
 		last := int64(0)
@@ -115,44 +110,10 @@ func lowest(plan string, open map[string][]int) (n int64) {
 	return n
 }
 
-// note ends the batch on what every other request would meet too.
-func (b *batch) note(e *triggers.Error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if e.Status == 0 && e.Server {
-		b.unanswered++
-	}
-	if b.over == nil && (b.unanswered > 1 || e.RetryAfter > 0 || slices.Contains(forAll, e.Status)) {
-		b.over = e
-	}
-}
-
-// forAll are the statuses that are not about what was asked for.
-var forAll = []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable}
-
-func (b *batch) ended() *triggers.Error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.over
-}
-
-// each does n things, a few at once.
-func (b *batch) each(n int, do func(i int)) {
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for i := range n {
-		g.Go(func() error {
-			do(i)
-			return nil
-		})
-	}
-	_ = g.Wait()
-}
-
 // lookAtOne is State, unless the batch is over.
 func (b *batch) lookAtOne(ctx context.Context, i int) {
 	f := b.list[i]
-	if e := b.ended(); e != nil && strings.HasPrefix(f.Handle, handlePrefix) {
+	if e := b.trouble.Over(); e != nil && strings.HasPrefix(f.Handle, handlePrefix) {
 		shared := *e
 		shared.Temporary, shared.Ambiguous = true, false
 		shared.Op = "look at " + strings.TrimPrefix(f.Handle, handlePrefix)
@@ -162,6 +123,6 @@ func (b *batch) lookAtOne(ctx context.Context, i int) {
 	st, err := b.s.State(ctx, f.Request, f.Handle)
 	b.out[i] = triggers.Looked{State: st, Err: err}
 	if err != nil {
-		b.note(triggers.AsError("look at a build", err))
+		b.trouble.Met(triggers.AsError("look at a build", err), false)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pushgate/pushgate/triggers"
 )
 
@@ -35,15 +33,7 @@ func (s *Server) Check(ctx context.Context, list []triggers.Request) []triggers.
 		}
 	}
 	found := make([][]triggers.Finding, len(targets))
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for i, req := range targets {
-		g.Go(func() error {
-			found[i] = s.checkTarget(ctx, req)
-			return nil
-		})
-	}
-	_ = g.Wait()
+	triggers.Each(len(targets), func(i int) { found[i] = s.checkTarget(ctx, targets[i]) })
 	return append(server, slices.Concat(found...)...)
 }
 

@@ -7,14 +7,10 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pushgate/pushgate/triggers"
 )
 
 const (
-	// atOnce is how many requests of a batch are under way together.
-	atOnce = 4
 	// statesPage bounds the builds of a job that one request brings, and
 	// statesPages the requests for one job.
 	statesPage  = 1000
@@ -37,9 +33,9 @@ func (s *Server) States(ctx context.Context, list []triggers.Followed) []trigger
 	} else {
 		b.leave(b.queued...)
 	}
-	b.each(len(b.order), func(i int) { b.lookAtJob(ctx, b.jobs[b.order[i]]) })
+	triggers.Each(len(b.order), func(i int) { b.lookAtJob(ctx, b.jobs[b.order[i]]) })
 	slices.Sort(b.single)
-	b.each(len(b.single), func(i int) { b.lookAtOne(ctx, b.single[i]) })
+	triggers.Each(len(b.single), func(i int) { b.lookAtOne(ctx, b.single[i]) })
 	return b.out
 }
 
@@ -54,10 +50,10 @@ type batch struct {
 	jobs   map[string]*jobLook // and these of the others
 	order  []string            // the keys of jobs
 
-	mu         sync.Mutex
-	single     []int           // left for looks of their own
-	unanswered int             // requests so far
-	over       *triggers.Error // what ended the batch
+	trouble triggers.Trouble
+
+	mu     sync.Mutex
+	single []int // left for looks of their own
 }
 
 // A jobLook is a job and the builds that it is asked about, by what they are
@@ -135,7 +131,7 @@ func (b *batch) lookAtQueue(ctx context.Context) {
 // lookAtJob settles what is among the newest builds of a job.
 func (b *batch) lookAtJob(ctx context.Context, j *jobLook) {
 	defer b.rest(j)
-	if j.count == 1 || b.ended() != nil {
+	if j.count == 1 || b.trouble.Over() != nil {
 		return
 	}
 	size := min(j.count+j.count/4+20, statesPage)
@@ -208,50 +204,16 @@ func (b *batch) leave(list ...int) {
 func (b *batch) heed(a answer, e *triggers.Error) {
 	switch {
 	case e == nil && a.status != http.StatusOK:
-		b.note(refusal("follow", a))
+		b.trouble.Met(refusal("follow", a), false)
 	case e != nil && !a.long():
-		b.note(e)
+		b.trouble.Met(e, dialing(e))
 	}
-}
-
-// note ends the batch on what every other request would meet too.
-func (b *batch) note(e *triggers.Error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if e.Status == 0 && e.Server {
-		b.unanswered++
-	}
-	if b.over == nil && (b.unanswered > 1 || dialing(e) || e.RetryAfter > 0 || slices.Contains(forAll, e.Status)) {
-		b.over = e
-	}
-}
-
-// forAll are the statuses that are not about what was asked for.
-var forAll = []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable}
-
-func (b *batch) ended() *triggers.Error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.over
-}
-
-// each does n things, a few at once.
-func (b *batch) each(n int, do func(i int)) {
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for i := range n {
-		g.Go(func() error {
-			do(i)
-			return nil
-		})
-	}
-	_ = g.Wait()
 }
 
 // lookAtOne is State, unless the batch is over.
 func (b *batch) lookAtOne(ctx context.Context, i int) {
 	f := b.list[i]
-	if e := b.ended(); e != nil {
+	if e := b.trouble.Over(); e != nil {
 		shared := *e
 		shared.Temporary, shared.Ambiguous = true, false
 		shared.Op = "follow " + f.Request.Target
@@ -261,6 +223,7 @@ func (b *batch) lookAtOne(ctx context.Context, i int) {
 	st, err := b.s.State(ctx, f.Request, f.Handle)
 	b.out[i] = triggers.Looked{State: st, Err: err}
 	if err != nil {
-		b.note(triggers.AsError("follow "+f.Request.Target, err))
+		e := triggers.AsError("follow "+f.Request.Target, err)
+		b.trouble.Met(e, dialing(e))
 	}
 }

@@ -259,12 +259,7 @@ func (g *gitea) report(ctx context.Context, repo, commit string, s Status) error
 	if err != nil {
 		return err
 	}
-	states := map[State]string{
-		Pending: "pending", Running: "pending", Success: "success", Skipped: "success", Failure: "failure", Aborted: "error",
-	}
-	_, err = g.send(ctx, call{op: op, method: http.MethodPost, path: at, body: statusBody{
-		State: states[s.State], Context: contextOf(s.Context, giteaText), Description: described(s, giteaText), TargetURL: linkOf(s, giteaLink),
-	}})
+	_, err = g.send(ctx, call{op: op, method: http.MethodPost, path: at, body: forgeStatus(s, giteaText, giteaText, giteaLink)})
 	if err != nil {
 		err = g.absent(ctx, repo, err, commit)
 	}

@@ -282,12 +282,7 @@ func (g *github) report(ctx context.Context, repo, commit string, s Status) erro
 	if err != nil {
 		return err
 	}
-	states := map[State]string{
-		Pending: "pending", Running: "pending", Success: "success", Skipped: "success", Failure: "failure", Aborted: "error",
-	}
-	_, err = g.send(ctx, call{op: op, method: http.MethodPost, path: at, body: statusBody{
-		State: states[s.State], Context: contextOf(s.Context, githubContext), Description: described(s, githubText), TargetURL: linkOf(s, githubLink),
-	}})
+	_, err = g.send(ctx, call{op: op, method: http.MethodPost, path: at, body: forgeStatus(s, githubContext, githubText, githubLink)})
 	return err
 }
 

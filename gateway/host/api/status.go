@@ -34,6 +34,15 @@ type statusBody struct {
 	TargetURL   string `json:"target_url,omitzero"`
 }
 
+// forgeStatus is a status as these take it, in the words they share, its texts and
+// its link cut to what they store.
+func forgeStatus(s Status, context, text, link int) statusBody {
+	states := map[State]string{
+		Pending: "pending", Running: "pending", Success: "success", Skipped: "success", Failure: "failure", Aborted: "error",
+	}
+	return statusBody{State: states[s.State], Context: contextOf(s.Context, context), Description: described(s, text), TargetURL: linkOf(s, link)}
+}
+
 // reporting names the telling of a status for errors.
 func reporting(s Status, commit, repo string) string {
 	return fmt.Sprintf("report %s for commit %.12s of %s", s.State, commit, repo)
