@@ -5,5 +5,8 @@
 ALTER TABLE builds ADD COLUMN asked_at INTEGER;
 ALTER TABLE builds ADD COLUMN absent_at INTEGER;
 
+-- An attempt may also be a look for an earlier start, with the outcome found or
+-- absent.
+
 -- What a server is at work on, for its limit.
 CREATE INDEX builds_taken ON builds (server) WHERE state IN ('starting', 'queued', 'running');
