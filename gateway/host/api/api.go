@@ -80,7 +80,7 @@ type comparison struct {
 	complete bool
 	why      string
 	// forced says that the first commit is no ancestor of the second, known that
-	// the host was asked that, or said it.
+	// the host was asked that, or said it; where pushes say it, nobody is asked.
 	forced, known bool
 }
 

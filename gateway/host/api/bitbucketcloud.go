@@ -16,7 +16,11 @@ import (
 // reference (Commits, Refs, Repositories, Commit statuses, Pagination, Partial
 // responses); that a key of more than 40 characters is refused is not in there,
 // but in the answers recorded by many. The bounds of the other texts are caution.
-type bitbucketCloud struct{ *caller }
+type bitbucketCloud struct {
+	*caller
+	// told says that the pushes tell whether they were forced.
+	told bool
+}
 
 // Bounds of a build's status, in characters.
 const (
@@ -37,7 +41,7 @@ func newBitbucketCloud(base string, o Options) codeHost {
 	case o.API.Token != "":
 		c.bearer("Authorization", "Bearer ", string(o.API.Token))
 	}
-	return &bitbucketCloud{c}
+	return &bitbucketCloud{c, host.TellsForce(o.Host)}
 }
 
 // A cloudPage is one page of a list; Next is the whole address of the next one.
@@ -88,13 +92,13 @@ type cloudBranch struct {
 }
 
 // changed has the host compare the two trees, so a forced push is compared right
-// as well; whether it was one, the merge base tells. Without an answer to that
-// the files are what they are.
+// as well; whether it was one, the merge base tells where the push does not.
+// Without an answer to that the files are what they are.
 func (b *bitbucketCloud) changed(ctx context.Context, repo, before, after string) (comparison, error) {
 	op := comparing(repo, before, after)
 	diff, err := b.diffstat(ctx, op, repo, after, before, false)
-	if err != nil {
-		return comparison{}, err
+	if diff.known = b.told; err != nil || b.told {
+		return diff, err
 	}
 	var base struct {
 		Hash string `json:"hash"`

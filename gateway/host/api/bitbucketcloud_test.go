@@ -15,7 +15,8 @@ const (
 	cloudStats = "?fields=next%2Cpagelen%2Cvalues.status%2Cvalues.old.path%2Cvalues.new.path&pagelen=500&topic="
 )
 
-func TestBitbucketCloud(t *testing.T) { testForge(t, rules.BitbucketCloud, "acme/shop") }
+// As the POST service: it does not tell that a push was forced, so that is asked, too.
+func TestBitbucketCloud(t *testing.T) { testForge(t, rules.BitbucketPost, "acme/shop") }
 
 func TestCloudChanged(t *testing.T) {
 	old, now := hash("a1"), hash("b2")
@@ -52,7 +53,7 @@ func TestCloudChanged(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := play(t, c.says)
-			same(t, "changed", c.want, tell(ask(t, rules.BitbucketCloud, rules.API{URL: s.URL + "/2.0"}).host.changed(t.Context(), "acme/shop", old, now)))
+			same(t, "changed", c.want, tell(ask(t, rules.BitbucketPost, rules.API{URL: s.URL + "/2.0"}).host.changed(t.Context(), "acme/shop", old, now)))
 		})
 	}
 	s := play(t, answers{
@@ -69,7 +70,7 @@ func TestCloudGained(t *testing.T) {
 		"GET " + cloudRepo + "/diffstat/" + now + ".." + head:               `{"pagelen": 1, "values": [{"new": {"path": "a"}}]}`,
 		"GET " + cloudRepo + "/refs/branches/odd":                           `{}`,
 	})
-	c := ask(t, rules.BitbucketCloud, rules.API{URL: s.URL})
+	c := ask(t, rules.BitbucketPost, rules.API{URL: s.URL})
 	same(t, "gained", "a; complete; unknown", tell(c.host.gained(t.Context(), "acme/shop", "release/1 %?#ü", now)))
 	if asked := s.was(); len(asked) != 2 || !strings.HasSuffix(asked[1], cloudStats+"true") {
 		t.Errorf("asked %q", asked)
@@ -96,7 +97,7 @@ func TestCloudReads(t *testing.T) {
 		"GET /2.0/repositories/acme/endless/refs/branches":        `{"pagelen": 100, "values": [], "next": "HOST/2.0/repositories/acme/endless/refs/branches?page=1"}`,
 		"GET /2.0/repositories/acme/endless/refs/branches?page=1": `{"pagelen": 100, "values": [], "next": "HOST/2.0/repositories/acme/endless/refs/branches?page=1"}`,
 	})
-	c := ask(t, rules.BitbucketCloud, rules.API{URL: s.URL})
+	c := ask(t, rules.BitbucketPost, rules.API{URL: s.URL})
 	head, err := c.host.commit(t.Context(), "acme/shop", id[:12])
 	same(t, "commit", rules.Commit{ID: id, Message: "Shop\n\nopens", Author: rules.Person{Name: "Pia", Email: "pia@example.com"}, Time: time.Date(2026, 1, 2, 1, 4, 5, 0, time.UTC)}, head)
 	if err != nil {

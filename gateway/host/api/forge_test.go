@@ -28,7 +28,11 @@ func served(t *testing.T, name string, api rules.API, h http.Handler) *Client {
 // signed in.
 func simulated(t *testing.T, name, repo string) (*Client, *hosttest.Server, *hosttest.Repo) {
 	t.Helper()
-	sim := hosttest.New(hosttest.Options{Host: name, Token: canary})
+	simulated := name
+	if name == rules.BitbucketPost {
+		simulated = rules.BitbucketCloud
+	}
+	sim := hosttest.New(hosttest.Options{Host: simulated, Token: canary})
 	prefix := map[string]string{rules.GitHub: "/api/v3", rules.GitLab: "/git", rules.Gitea: "/git"}[name]
 	handler := http.Handler(sim)
 	if prefix != "" {
