@@ -18,7 +18,7 @@ const (
 	// findPage is how many results a request of Find asks for, findPages how
 	// many requests it makes.
 	findPage  = 50
-	findPages = 10
+	findPages = 40
 )
 
 // Find looks for the build of req, whose start was sent at since or later,

@@ -128,7 +128,7 @@ func TestFindInLongHistories(t *testing.T) {
 		if got := find(t, s, req(0), middle); got.Presence != triggers.Unknown || !strings.Contains(got.Why, "deleted") {
 			t.Errorf("with a gap: %+v", got)
 		}
-		for i := range 500 {
+		for i := range findPage * findPages { // the gap is beyond the window
 			start(t, s, req(i+200))
 		}
 		if got := find(t, s, req(0), begin); got.Presence != triggers.Unknown || !strings.Contains(got.Why, "reach back") {

@@ -20,7 +20,7 @@ const (
 	// findPage is how many builds of a job a request of Find brings, findPages
 	// how many requests it makes.
 	findPage  = 100
-	findPages = 5
+	findPages = 20
 	// justBegun is how long a build may be without its parameters: Jenkins
 	// lists it before it has given them to it.
 	justBegun = time.Minute

@@ -179,7 +179,8 @@ func TestFindInLongHistories(t *testing.T) {
 		if got := find(t, s, "app", "b_40", middle); got.Presence != triggers.Present {
 			t.Errorf("found beside a gap: %+v", got)
 		}
-		for i := range 400 {
+		const more = findPage*findPages - 100 // the gap is beyond the window
+		for i := range more {
 			start(t, s, "app", fmt.Sprint("b_more", i))
 		}
 		before := jenkins.Requests()
@@ -192,7 +193,7 @@ func TestFindInLongHistories(t *testing.T) {
 		if n := jenkins.Requests() - before; n > 2*(1+findPages) {
 			t.Errorf("%d requests", n)
 		}
-		for n := 1; n <= 551; n++ {
+		for n := 1; n <= 151+more; n++ {
 			jenkins.RemoveBuild("app", n)
 		}
 		if got := find(t, s, "app", "b_none", middle); got.Presence != triggers.Unknown {
