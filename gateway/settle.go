@@ -37,7 +37,10 @@ func (s *server) settle(ctx context.Context, b *ledger.Build, c *ledger.Change) 
 		c.Uncertain, c.Merged, c.Reason = false, false, found.State.Why
 		c.State, c.Handle, c.URL = ledger.State(found.State.Phase), found.State.Handle, found.State.URL
 		c.StartedAt, c.DueAt = b.AskedAt, now
-		if found.State.Phase.Ended() {
+		if b.Build.NoFollow {
+			c.State = ledger.Triggered // started is enough
+		}
+		if c.State.Ended() {
 			c.EndedAt, c.DueAt = now, time.Time{}
 		}
 		c.Attempt.Outcome, c.Attempt.Detail = "found", "an earlier start had reached the server: "+found.State.Handle
@@ -58,7 +61,7 @@ func (s *server) settle(ctx context.Context, b *ledger.Build, c *ledger.Change) 
 			return true, nil
 		}
 		c.State, c.EndedAt = ledger.Dead, now
-		c.Reason = "it cannot be known whether an earlier start reached the server (" + found.Why + "); on_uncertain of the server is hold"
+		c.Reason = "it cannot be known whether an earlier start reached the server (" + found.Why + "); on_uncertain of the server is hold: see there whether it ran"
 		c.Attempt.Outcome, c.Attempt.Detail = "unknown", found.Why
 		log.Error("the build is held: whether it was started cannot be known", "why", found.Why)
 	}

@@ -43,22 +43,28 @@ func (s *stage) outcomes(b *ledger.Build) []string {
 // anything is started again.
 func TestSettle(t *testing.T) {
 	for _, c := range []struct {
-		name, more string
+		name, more string // of the server
 		fault      jenkinstest.Fault
 		undeclared bool
 		state      ledger.State
 		uncertain  bool
 		started    int
 		outcomes   []string
+		unfollowed bool
 	}{
-		{"it had reached the server", "", jenkinstest.Fault{Carry: true, Drop: true}, false, ledger.Succeeded, false, 1, []string{"unknown", "found"}},
-		{"it had not", "", jenkinstest.Fault{Drop: true}, false, ledger.Succeeded, false, 1, []string{"unknown", "absent", "started"}},
-		{"nobody can know", "", jenkinstest.Fault{Carry: true, Drop: true}, true, ledger.Succeeded, true, 2, []string{"unknown", "started"}},
-		{"nobody can know, and it is held", ", on_uncertain: hold", jenkinstest.Fault{Carry: true, Drop: true}, true, ledger.Dead, true, 1, []string{"unknown", "unknown"}},
+		{"it had reached the server", "", jenkinstest.Fault{Carry: true, Drop: true}, false, ledger.Succeeded, false, 1, []string{"unknown", "found"}, false},
+		{"it had, and is not followed", "", jenkinstest.Fault{Carry: true, Drop: true}, false, ledger.Triggered, false, 1, []string{"unknown", "found"}, true},
+		{"it had not", "", jenkinstest.Fault{Drop: true}, false, ledger.Succeeded, false, 1, []string{"unknown", "absent", "started"}, false},
+		{"nobody can know", "", jenkinstest.Fault{Carry: true, Drop: true}, true, ledger.Succeeded, true, 2, []string{"unknown", "started"}, false},
+		{"nobody can know, and it is held", ", on_uncertain: hold", jenkinstest.Fault{Carry: true, Drop: true}, true, ledger.Dead, true, 1, []string{"unknown", "unknown"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := setUp(t, strings.Replace(settleRules, " MORE", c.more, 1), func(o *Options) { o.StartLife = 300 * time.Millisecond })
+			text := strings.Replace(settleRules, " MORE", c.more, 1)
+			if c.unfollowed {
+				text = strings.Replace(text, "parameters:", "follow: false, parameters:", 1)
+			}
+			s := setUp(t, text, func(o *Options) { o.StartLife = 300 * time.Millisecond })
 			if c.undeclared {
 				s.jenkins.AddJob("mb/main", jenkinstest.Job{Parameters: []jenkinstest.Parameter{{Name: "COMMIT"}, {Name: "MESSAGE"}}})
 			}
