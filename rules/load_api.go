@@ -85,14 +85,6 @@ func exampleAPI(host string) string {
 // bitbucket.org.
 func isBitbucketOrg(host string) bool { return host == BitbucketCloud || host == BitbucketPost }
 
-// publicAPIs are the APIs that everybody shares, by the host they have, with the
-// hosts whose pushes they know.
-var publicAPIs = map[string][]string{
-	"api.github.com":    {GitHub},
-	"api.bitbucket.org": {BitbucketCloud, BitbucketPost},
-	"gitlab.com":        {GitLab},
-}
-
 // apiAddress refuses addresses at which there is no API of that host, and warns
 // of those at which there is hardly one.
 func (l *loader) apiAddress(n *yaml.Node, host, what, address string) {
@@ -103,7 +95,10 @@ func (l *loader) apiAddress(n *yaml.Node, host, what, address string) {
 	name := strings.ToLower(u.Hostname())
 	public := map[string]string{GitHub: "https://api.github.com", BitbucketCloud: "https://api.bitbucket.org", BitbucketPost: "https://api.bitbucket.org", GitLab: "https://gitlab.com"}[host]
 	pages := map[string]string{"github.com": GitHub, "bitbucket.org": BitbucketCloud}[strings.TrimPrefix(name, "www.")]
-	owners := publicAPIs[name]
+	// The APIs that everybody shares, with the hosts whose pushes they know.
+	owners := map[string][]string{
+		"api.github.com": {GitHub}, "api.bitbucket.org": {BitbucketCloud, BitbucketPost}, "gitlab.com": {GitLab},
+	}[name]
 	path := strings.TrimRight(u.Path, "/")
 	switch {
 	case pages == host, pages == BitbucketCloud && host == BitbucketPost:

@@ -80,7 +80,7 @@ func unknownHint(name string, known []string) string {
 			return "write jenkins: https://… or bamboo: https://…"
 		}
 	case "username", "email", "key", "secret", "client", "access_token", "api_token", "app_password":
-		if hint := apiNames[strings.ReplaceAll(name, "-", "_")]; slices.Contains(known, "client_id") {
+		if hint := apiName(strings.ReplaceAll(name, "-", "_")); slices.Contains(known, "client_id") {
 			return hint
 		}
 	case "report":
@@ -97,15 +97,17 @@ func unknownHint(name string, known []string) string {
 	return suggest(name, known)
 }
 
-// apiNames are hints for what hosts call the credentials of their API.
-var apiNames = map[string]string{
-	"username": `did you mean "user"?`, "email": `did you mean "user"?`,
-	"key":          "an OAuth consumer's key is client_id:, its secret client_secret:",
-	"client":       "an OAuth consumer's key is client_id:, its secret client_secret:",
-	"secret":       "write token:, or client_id: and client_secret: of an OAuth consumer; the webhook's secret stands beside api",
-	"access_token": `did you mean "token"?`,
-	"api_token":    "write token:; on Bitbucket Cloud user: with the e-mail, and password: with the token",
-	"app_password": "Bitbucket Cloud has none any more: write user: with the e-mail and password: with an API token, or token: with an access token",
+// apiName is a hint for what hosts call the credentials of their API.
+func apiName(name string) string {
+	return map[string]string{
+		"username": `did you mean "user"?`, "email": `did you mean "user"?`,
+		"key":          "an OAuth consumer's key is client_id:, its secret client_secret:",
+		"client":       "an OAuth consumer's key is client_id:, its secret client_secret:",
+		"secret":       "write token:, or client_id: and client_secret: of an OAuth consumer; the webhook's secret stands beside api",
+		"access_token": `did you mean "token"?`,
+		"api_token":    "write token:; on Bitbucket Cloud user: with the e-mail, and password: with the token",
+		"app_password": "Bitbucket Cloud has none any more: write user: with the e-mail and password: with an API token, or token: with an access token",
+	}[name]
 }
 
 func kindName(n *yaml.Node) string {

@@ -56,8 +56,9 @@ func (p *program) simulate() *cobra.Command {
 				}
 				defer closeHost()
 				fmt.Fprintf(p.out, "export BITBUCKET_API_URL='%s'\n", base)
-				for _, name := range slices.Sorted(maps.Keys(simulatedAccess)) {
-					fmt.Fprintf(p.out, "export %s='%s'\n", name, simulatedAccess[name])
+				access := simulatedAccess()
+				for _, name := range slices.Sorted(maps.Keys(access)) {
+					fmt.Fprintf(p.out, "export %s='%s'\n", name, access[name])
 				}
 				fmt.Fprintf(p.errOut, "to push: curl -d branch=master -d file=docs/a.md %s/push\n", base)
 			}

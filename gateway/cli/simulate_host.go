@@ -32,13 +32,16 @@ const (
 
 // simulatedAccess are the values that examples/bitbucket-callback takes from the
 // environment, but for the address.
-var simulatedAccess = map[string]string{
-	"BITBUCKET_SECRET": "simulated-secret", "BITBUCKET_CLIENT_ID": "simulated-client", "BITBUCKET_CLIENT_SECRET": "simulated-client-secret",
+func simulatedAccess() map[string]string {
+	return map[string]string{
+		"BITBUCKET_SECRET": "simulated-secret", "BITBUCKET_CLIENT_ID": "simulated-client", "BITBUCKET_CLIENT_SECRET": "simulated-client-secret",
+	}
 }
 
 func newSimulatedHost(hook string, asked io.Writer) *simulatedHost {
-	h := &simulatedHost{hook: hook, secret: simulatedAccess["BITBUCKET_SECRET"], asked: asked, sim: hosttest.New(hosttest.Options{
-		Host: "bitbucket-cloud", ClientID: simulatedAccess["BITBUCKET_CLIENT_ID"], ClientSecret: simulatedAccess["BITBUCKET_CLIENT_SECRET"],
+	access := simulatedAccess()
+	h := &simulatedHost{hook: hook, secret: access["BITBUCKET_SECRET"], asked: asked, sim: hosttest.New(hosttest.Options{
+		Host: "bitbucket-cloud", ClientID: access["BITBUCKET_CLIENT_ID"], ClientSecret: access["BITBUCKET_CLIENT_SECRET"],
 	})}
 	h.repo = h.sim.AddRepo(simulatedRepo, simulatedBranch)
 	// The time makes commits of their own of each run: a ledger takes the same ones

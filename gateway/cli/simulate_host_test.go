@@ -19,7 +19,7 @@ import (
 func TestSimulatedHost(t *testing.T) {
 	sim := &simulation{jenkinsURL: "http://127.0.0.1:1", bambooURL: "http://127.0.0.1:1"}
 	set, err := rules.Load(os.DirFS("../../examples/bitbucket-callback"), "rules.yaml", func(ref string) (string, error) {
-		if v := simulatedAccess[ref]; v != "" {
+		if v := simulatedAccess()[ref]; v != "" {
 			return v, nil
 		}
 		if ref == "BITBUCKET_API_URL" {

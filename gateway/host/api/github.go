@@ -247,18 +247,7 @@ func (g *github) commit(ctx context.Context, repo, id string) (rules.Commit, err
 }
 
 func (g *github) defaultBranch(ctx context.Context, repo string) (string, error) {
-	op := "ask for the default branch of " + repo
-	var r struct {
-		FullName      string `json:"full_name"`
-		DefaultBranch string `json:"default_branch"`
-	}
-	if err := g.get(ctx, op, &r, repo); err != nil {
-		return "", err
-	}
-	if r.FullName == "" {
-		return "", foreign(op)
-	}
-	return r.DefaultBranch, nil
+	return forgeDefault(repo, func(op string, into any) error { return g.get(ctx, op, into, repo) })
 }
 
 func (g *github) heads(ctx context.Context, repo string) ([]Head, error) {

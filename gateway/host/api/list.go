@@ -91,6 +91,23 @@ func isBranch(name string) bool {
 		!strings.ContainsAny(name, "~^:?*[\\\x7f") && strings.IndexFunc(name, func(r rune) bool { return r < ' ' }) < 0
 }
 
+// forgeDefault asks for a repository as GitHub and Gitea show it, and gives its
+// default branch.
+func forgeDefault(repo string, get func(op string, into any) error) (string, error) {
+	op := "ask for the default branch of " + repo
+	var r struct {
+		FullName      string `json:"full_name"`
+		DefaultBranch string `json:"default_branch"`
+	}
+	if err := get(op, &r); err != nil {
+		return "", err
+	}
+	if r.FullName == "" {
+		return "", foreign(op)
+	}
+	return r.DefaultBranch, nil
+}
+
 // sameCommit compares two hashes, either of which may be abbreviated.
 func sameCommit(a, b string) bool {
 	n := min(len(a), len(b))
